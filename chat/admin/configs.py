@@ -1,0 +1,130 @@
+"""Pipeline configs. One that has answered cannot be changed any more, or its turns would lie about how they were made:
+a change is a copy, as the next version."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Max
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_POST
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.decorators import display
+
+from chat.admin.base import PageAdmin
+from chat.admin.config_form import PipelineConfigForm
+from chat.models import PipelineConfig
+from chat.models.pipeline import PipelineConfigQuerySet
+from chat.services.configs import copy_as_new, make_default
+
+
+@admin.register(PipelineConfig)
+class PipelineConfigAdmin(PageAdmin):
+    form = PipelineConfigForm
+    list_display = ("label", "default", "used", "model", "search_mode", "embedder", "top_k", "prompt", "created_at")
+    list_display_links = ("label",)
+    list_filter = (("search_mode", ChoicesDropdownFilter), ("embedder", RelatedDropdownFilter))
+    search_fields = ("name", "description", "model")
+    list_select_related = ("embedder",)
+    ordering = ("name", "-version")
+    change_form_before_template = "admin/chat/pipelineconfig/state.html"
+    change_form_outer_after_template = "admin/chat/pipelineconfig/buttons.html"
+    fieldsets = (
+        (None, {"fields": (("name", "version"), "description")}),
+        ("Search", {"fields": (("search_mode", "embedder"), ("top_k", "min_similarity"), "rewrite")}),
+        ("Answer", {"fields": (("model", "fallback_model"), "prompt", ("temperature", "max_output_tokens"))}),
+    )
+    readonly_fields = ("version",)
+
+    def get_queryset(self, request: HttpRequest) -> PipelineConfigQuerySet:
+        configs: PipelineConfigQuerySet = super().get_queryset(request)
+        return configs.with_use()
+
+    @display(description="Config", ordering="name")
+    def label(self, config: PipelineConfig) -> str:
+        return str(config)
+
+    @display(description="Default", label={"default": "success"}, ordering="is_default")
+    def default(self, config: PipelineConfig) -> str:
+        return "default" if config.is_default else ""
+
+    @display(description="Use", label={"used": "info"})
+    def used(self, config: Any) -> str:
+        return "used" if config.is_used else ""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: PipelineConfig | None = None) -> tuple[str, ...]:
+        return ("name", "version") if obj else ("version",)
+
+    def has_change_permission(self, request: HttpRequest, obj: PipelineConfig | None = None) -> bool:
+        return super().has_change_permission(request, obj) and not (obj and _is_used(obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: PipelineConfig | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and not (obj and (obj.is_default or _is_used(obj)))
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """No deleting of many at once: it would ask for each whether it was used."""
+        actions: dict[str, Any] = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def save_model(self, request: HttpRequest, obj: PipelineConfig, form: Any, change: bool) -> None:
+        if change:
+            # The lock makes a question that picks this config right now wait until the change is there.
+            if _is_used(PipelineConfig.objects.select_for_update().get(pk=obj.pk)):
+                raise PermissionDenied(f"{obj} has answered meanwhile: copy it as a new version.")
+        else:
+            newest = PipelineConfig.objects.filter(name=obj.name).aggregate(newest=Max("version"))["newest"]
+            obj.version = (newest or 0) + 1
+        super().save_model(request, obj, form, change)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {
+            **(extra_context or {}),
+            "may_copy": self.has_add_permission(request),
+            "may_make_default": request.user.has_perm("chat.change_pipelineconfig"),
+        }
+        response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
+        return response
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("<int:config_id>/copy/", view(self.copy_view), name="chat_pipelineconfig_copy"),
+            path("<int:config_id>/make-default/", view(self.default_view), name="chat_pipelineconfig_default"),
+            *super().get_urls(),
+        ]
+
+    @method_decorator(require_POST)
+    def copy_view(self, request: HttpRequest, config_id: int) -> HttpResponse:
+        """Make the next version with the same settings, and open it."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        config = get_object_or_404(PipelineConfig, pk=config_id)
+        copy = copy_as_new(config=config)
+        self.log_addition(request, copy, f"Copied from {config}.")
+        messages.success(request, f"{copy} is a copy of {config}. Change it, then make it the default.")
+        return HttpResponseRedirect(reverse("admin:chat_pipelineconfig_change", args=[copy.pk]))
+
+    @method_decorator(require_POST)
+    def default_view(self, request: HttpRequest, config_id: int) -> HttpResponse:
+        """Let a config answer from now on where nothing else is chosen."""
+        if not request.user.has_perm("chat.change_pipelineconfig"):
+            raise PermissionDenied
+        config = get_object_or_404(PipelineConfig, pk=config_id)
+        make_default(config=config)
+        self.log_change(request, config, "Made the default.")
+        messages.success(request, f"{config} answers from now on.")
+        return HttpResponseRedirect(reverse("admin:chat_pipelineconfig_change", args=[config.pk]))
+
+
+def _is_used(config: PipelineConfig) -> bool:
+    return config.turns.exists()

@@ -1,0 +1,71 @@
+"""Users and groups. A group says what its members may do; "Staff status" of the user opens the admin to them."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Count, QuerySet
+from django.forms import Field as FormField
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from chat.templatetags.admin_values import NOTHING
+
+STAFF_HELP = "Opens the administration to this user. Members of reviewer and operator need it too."
+GROUPS_HELP = (
+    "reviewer: reads conversations, turns, feedback and documents. operator: that, and manages documents, collections,"
+    " pipeline configs and prices. Both need staff status as well."
+)
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg] # the theme's class is not generic
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "email", "group_names", "is_staff", "is_active", "last_login", "date_joined")
+    list_fullwidth = True
+    ordering = ("username",)
+    filter_horizontal = ()
+    # Without permissions of a single user: what somebody may do is what their groups say.
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Access", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        ("Dates", {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("last_login", "date_joined")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        users: QuerySet[User] = super().get_queryset(request)
+        return users.prefetch_related("groups")
+
+    @display(description="Groups")
+    def group_names(self, user: User) -> str:
+        return ", ".join(group.name for group in user.groups.all()) or NOTHING
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> FormField | None:
+        field: FormField | None = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            field.help_text = {"is_staff": STAFF_HELP, "groups": GROUPS_HELP}.get(db_field.name, field.help_text)
+        return field
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    list_display = ("name", "member_count")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        groups: QuerySet[Group] = super().get_queryset(request)
+        return groups.annotate(user_number=Count("user"))
+
+    @display(description="Members", ordering="user_number")
+    def member_count(self, group: Any) -> int:
+        return group.user_number

@@ -1,0 +1,125 @@
+"""Turns: what was asked, found, sent, answered, how long each step took and what it cost. Nothing can be changed."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.contrib.filters.admin import (
+    ChoicesDropdownFilter,
+    FieldTextFilter,
+    RelatedDropdownFilter,
+)
+from unfold.decorators import display
+
+from chat.admin import filters
+from chat.admin.base import TURN_BADGES, RecordAdmin, excerpt, is_view, link, transcript_url
+from chat.admin.transcript import rendered, stage_rows
+from chat.models import Feedback, Turn
+from chat.templatetags.admin_values import NOTHING, seconds, usd
+
+
+@admin.register(Turn)
+class TurnAdmin(RecordAdmin):
+    list_display = (
+        "question_excerpt",
+        "state",
+        "model",
+        "search_mode",
+        "total",
+        "cost",
+        "origin",
+        "asked_by",
+        "created_at",
+    )
+    list_display_links = ("question_excerpt",)
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        ("origin", ChoicesDropdownFilter),
+        ("config", RelatedDropdownFilter),
+        ("collection", RelatedDropdownFilter),
+        filters.SearchModeFilter,
+        ("model", FieldTextFilter),
+        ("created_at", filters.DaysFilter),
+        filters.IsFailed,
+        filters.UnknownCost,
+        filters.IsReplaced,
+    )
+    search_fields = ("question", "answer", "conversation__user__username")
+    search_help_text = "Searches questions, answers and user names"
+    list_select_related = ("conversation__user",)
+    ordering = ("-created_at",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("in_conversation", "asked_by", "origin"),
+                    ("config", "model", "search_mode", "collection"),
+                    ("prompt_name", "prompt_sha256"),
+                    ("search_query",),
+                    ("nothing_found", "removed_citations", "degraded"),
+                    ("cost", "created_at", "started_at", "finished_at"),
+                )
+            },
+        ),
+    )
+    readonly_fields = ("in_conversation", "asked_by", "cost")
+    change_form_before_template = "admin/chat/turn/answer.html"
+    change_form_after_template = "admin/chat/turn/records.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Turn]:
+        turns: QuerySet[Turn] = super().get_queryset(request)
+        return turns.defer("answer") if is_view(request, "changelist") else turns
+
+    @display(description="Question")
+    def question_excerpt(self, turn: Turn) -> str:
+        return excerpt(turn.question) or "(deleted by its user)"
+
+    @display(
+        description="Status", label={status.value: kind for status, kind in TURN_BADGES.items()}, ordering="status"
+    )
+    def state(self, turn: Turn) -> str:
+        return turn.status
+
+    @display(description="Time", ordering="total_seconds")
+    def total(self, turn: Turn) -> str:
+        return seconds(turn.total_seconds)
+
+    @display(description="Cost", ordering="cost_usd")
+    def cost(self, turn: Turn) -> str:
+        return usd(turn.cost_usd)
+
+    @display(description="User", ordering="conversation__user__username")
+    def asked_by(self, turn: Turn) -> str:
+        return turn.conversation.user.get_username() if turn.conversation.user else NOTHING
+
+    @display(description="Conversation")
+    def in_conversation(self, turn: Turn) -> str:
+        return link(transcript_url(turn), str(turn.conversation))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        turn = self.get_object(request, object_id) if object_id else None
+        context = {**(extra_context or {}), **(_records(turn) if turn else {})}
+        response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
+        return response
+
+
+def _records(turn: Turn) -> dict[str, Any]:
+    """Return what stands around the fields of a turn's page."""
+    replaced = turn.conversation.turns.filter(position=turn.position).exclude(pk=turn.pk).order_by("pk")
+    return {
+        "entry": rendered(turn),
+        "hits": turn.hits.all(),
+        "calls": turn.calls.all(),
+        "stages": stage_rows(turn),
+        "feedback": Feedback.objects.filter(turn=turn).select_related("user"),
+        "other_answers": [rendered(other) for other in replaced.prefetch_related("hits")],
+        "transcript_url": transcript_url(turn),
+    }

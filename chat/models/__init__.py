@@ -1,0 +1,24 @@
+"""What chat stores. The database states the rules: closed sets are check constraints, "only once" is a unique one."""
+
+from chat.models.answer import Hit, LLMCall, Turn
+from chat.models.conversation import Conversation
+from chat.models.feedback import Feedback, ImplicitSignal
+from chat.models.knowledge import Chunk, Collection, Document, Embedder, Embedding
+from chat.models.pipeline import Heartbeat, ModelPrice, PipelineConfig
+
+__all__ = [
+    "Chunk",
+    "Collection",
+    "Conversation",
+    "Document",
+    "Embedder",
+    "Embedding",
+    "Feedback",
+    "Heartbeat",
+    "Hit",
+    "ImplicitSignal",
+    "LLMCall",
+    "ModelPrice",
+    "PipelineConfig",
+    "Turn",
+]

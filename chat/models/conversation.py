@@ -1,0 +1,112 @@
+"""A conversation is a user's chat session: a list of turns."""
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from chat.models.knowledge import Collection
+from chat.models.pipeline import PipelineConfig
+
+
+class Origin(models.TextChoices):
+    """Where a turn came from; never mixed in one figure."""
+
+    USER = "USER"
+    API = "API"
+    EVALUATION = "EVALUATION"
+    SYNTHETIC = "SYNTHETIC"
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    def visible_to(self, user: Any) -> "ConversationQuerySet":
+        """The only door to a conversation: its owner's, not deleted."""
+        if isinstance(user, AnonymousUser) or user.pk is None:
+            return self.none()
+        return self.filter(user=user, deleted_at__isnull=True)
+
+    def matching(self, words: str) -> "ConversationQuerySet":
+        """Those whose title, or a question or answer of them, holds `words` (any case)."""
+        words = words.strip()
+        if not words:
+            return self
+        in_turn = Q(turns__is_current=True) & (Q(turns__question__icontains=words) | Q(turns__answer__icontains=words))
+        return self.filter(pk__in=self.filter(Q(title__icontains=words) | in_turn).values("pk"))
+
+    def recent_first(self) -> "ConversationQuerySet":
+        """Last used first."""
+        return self.order_by("-updated_at", "pk")
+
+
+class Conversation(models.Model):
+    """A chat session. Deleting one removes its texts and hides it; numbers (tokens, cost, times) stay."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    title = models.CharField(max_length=200, blank=True, default="")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="conversations",
+        help_text="Empty: not asked by a person who signed in, or that person's account is gone.",
+    )
+    origin = models.CharField(max_length=10, choices=Origin, default=Origin.USER)
+    collection = models.ForeignKey(
+        Collection,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Empty: all collections are searched.",
+    )
+    config = models.ForeignKey(
+        PipelineConfig,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Empty: the default config, or what an experiment assigns.",
+    )
+    search_mode = models.CharField(
+        max_length=10, blank=True, default="", help_text="The user's choice; empty: the config's."
+    )
+    model = models.CharField(
+        max_length=200, blank=True, default="", help_text="The user's choice; empty: the config's."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now_add=True, help_text="When it was last asked or renamed.")
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="chat_conversation_origin",
+                condition=Q(origin__in=["USER", "API", "EVALUATION", "SYNTHETIC"]),
+            ),
+            models.CheckConstraint(
+                name="chat_conversation_mode", condition=Q(search_mode__in=["", "text", "vector", "hybrid"])
+            ),
+        ]
+        indexes = [
+            # the list beside the chat: one user's conversations, last used first
+            models.Index(
+                fields=["user", "-updated_at"],
+                condition=Q(deleted_at__isnull=True),
+                name="chat_conversation_recent",
+            ),
+            # the admin's list
+            models.Index(fields=["-created_at"], name="chat_conversation_created"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or f"Conversation {self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("chat:conversation", args=[self.pk])

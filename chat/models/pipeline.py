@@ -1,0 +1,134 @@
+"""Configuration that produces data. A pipeline config is immutable once it has answered: a change is a new version, so
+that every turn says truly how it was made."""
+
+from decimal import Decimal
+
+from django.apps import apps
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from chat.models.knowledge import Embedder
+from chat.rag.config import Recipe, SearchMode
+
+
+class PipelineConfigQuerySet(models.QuerySet["PipelineConfig"]):
+    def default(self) -> "PipelineConfig | None":
+        """The config that answers where nothing else is chosen."""
+        return self.select_related("embedder").filter(is_default=True).first()
+
+    def with_use(self) -> "PipelineConfigQuerySet":
+        """Add `is_used`: it has answered at least one turn."""
+        turns = apps.get_model("chat", "Turn")._default_manager
+        return self.annotate(is_used=Exists(turns.filter(config=OuterRef("pk"))))
+
+
+class PipelineConfig(models.Model):
+    """A named recipe: how a question is searched and answered."""
+
+    class Mode(models.TextChoices):
+        TEXT = SearchMode.TEXT.value, "Text"
+        VECTOR = SearchMode.VECTOR.value, "Vector"
+        HYBRID = SearchMode.HYBRID.value, "Hybrid"
+
+    name = models.SlugField(max_length=60)
+    version = models.PositiveIntegerField(default=1)
+    description = models.CharField(max_length=300, blank=True, default="")
+    search_mode = models.CharField(max_length=10, choices=Mode, default=Mode.HYBRID)
+    embedder = models.ForeignKey(Embedder, on_delete=models.PROTECT, related_name="configs")
+    top_k = models.PositiveSmallIntegerField(
+        default=5, validators=[MinValueValidator(1), MaxValueValidator(50)], help_text="Hits put into the prompt."
+    )
+    model = models.CharField(max_length=200, help_text='"provider/model", such as offline/extractive.')
+    fallback_model = models.CharField(
+        max_length=200, blank=True, default="", help_text="Tried once when the model fails before its first token."
+    )
+    prompt = models.CharField(max_length=60, default="answer_v1", help_text="Prompt file, with its version.")
+    temperature = models.FloatField(null=True, blank=True, help_text="Empty: the server's own default.")
+    max_output_tokens = models.PositiveIntegerField(null=True, blank=True, help_text="Empty: the server's default.")
+    min_similarity = models.FloatField(
+        default=0.33,
+        validators=[MinValueValidator(-1.0), MaxValueValidator(1.0)],
+        help_text="If the best hit's cosine similarity is below this, the answer says that nothing was found.",
+    )
+    rewrite = models.BooleanField(default=True, help_text="Rewrite follow-up questions with the history.")
+    is_default = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = PipelineConfigQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "-version"]
+        constraints = [
+            models.UniqueConstraint(fields=["name", "version"], name="chat_config_version"),
+            models.UniqueConstraint(
+                fields=["is_default"], condition=Q(is_default=True), name="chat_config_one_default"
+            ),
+            models.CheckConstraint(
+                name="chat_config_search_mode", condition=Q(search_mode__in=[mode.value for mode in SearchMode])
+            ),
+            models.CheckConstraint(name="chat_config_top_k", condition=Q(top_k__gte=1, top_k__lte=50)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+    def recipe(self) -> Recipe:
+        """Return what the pipeline needs of this row; reads `embedder`."""
+        return Recipe(
+            search_mode=SearchMode(self.search_mode),
+            embedder=self.embedder.name,
+            top_k=self.top_k,
+            model=self.model,
+            prompt=self.prompt,
+            fallback_model=self.fallback_model,
+            temperature=self.temperature,
+            max_output_tokens=self.max_output_tokens,
+            min_similarity=self.min_similarity,
+            rewrite=self.rewrite,
+        )
+
+
+class ModelPrice(models.Model):
+    """What a model costs here, in place of the published price: for servers of one's own, or agreed prices. Copied
+    into each call, so that a new price never changes old totals."""
+
+    model = models.CharField(max_length=200, help_text='"provider/model"')
+    input_usd_per_million = models.DecimalField(
+        max_digits=12, decimal_places=6, validators=[MinValueValidator(Decimal(0))]
+    )
+    output_usd_per_million = models.DecimalField(
+        max_digits=12, decimal_places=6, validators=[MinValueValidator(Decimal(0))]
+    )
+    cached_input_usd_per_million = models.DecimalField(
+        max_digits=12,
+        decimal_places=6,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal(0))],
+        help_text="Empty: as input.",
+    )
+    valid_from = models.DateTimeField()
+
+    class Meta:
+        ordering = ["model", "-valid_from"]
+        constraints = [
+            models.UniqueConstraint(fields=["model", "valid_from"], name="chat_modelprice_once"),
+            models.CheckConstraint(
+                name="chat_modelprice_positive",
+                condition=Q(input_usd_per_million__gte=0, output_usd_per_million__gte=0),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} from {self.valid_from:%Y-%m-%d}"
+
+
+class Heartbeat(models.Model):
+    """When a background process was last seen alive."""
+
+    name = models.CharField(max_length=50, primary_key=True)
+    beat_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

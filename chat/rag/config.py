@@ -1,0 +1,191 @@
+"""The data that moves between the steps of the pipeline: frozen dataclasses and nothing else.
+
+Everything is plain data so that a step can be tested, timed and replaced alone. Times are seconds, money is US dollars
+(Decimal), null means unknown or "did not happen", never zero.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+
+class SearchMode(StrEnum):
+    """How hits are found."""
+
+    TEXT = "text"
+    VECTOR = "vector"
+    HYBRID = "hybrid"
+
+
+class Purpose(StrEnum):
+    """What an LLM call was made for."""
+
+    ANSWER = "answer"
+    REWRITE = "rewrite"
+    JUDGE = "judge"
+    QUESTION = "question"
+    EMBEDDING = "embedding"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A pipeline config as the pipeline sees it: which steps, with which settings."""
+
+    search_mode: SearchMode
+    embedder: str  # name of an Embedder row, e.g. "local/all-MiniLM-L6-v2"
+    top_k: int
+    model: str  # "provider/model", e.g. "offline/extractive"
+    prompt: str  # file name in prompts/ without suffix, e.g. "answer_v1"
+    fallback_model: str = ""  # tried once when `model` fails before its first token; empty: none
+    temperature: float | None = None  # None: the server's default, the parameter is not sent
+    max_output_tokens: int | None = None
+    min_similarity: float = 0.0  # below this best cosine similarity nothing relevant was found
+    rewrite: bool = True  # rewrite follow-up questions with the history
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One earlier question and its answer, oldest first in a history."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A retrieved chunk for one question. `rank` starts at 1; ranks and scores of a leg are None where that leg did not
+    find the chunk; `similarity` is the cosine in -1..1, None where it was not computed."""
+
+    rank: int
+    score: float
+    chunk_id: int
+    document_id: int
+    document_title: str
+    heading_path: str
+    text: str
+    text_rank: int | None = None
+    text_score: float | None = None
+    vector_rank: int | None = None
+    similarity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message as sent to a model."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Messages ready to send, with the name and SHA-256 of the prompt file that made them."""
+
+    name: str
+    sha256: str
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LLMRequest:
+    """What is asked of a model."""
+
+    model: str  # "provider/model"
+    purpose: Purpose
+    prompt: Prompt
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the server counted them, or as estimated where it did not (`estimated`)."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int = 0  # part of the input tokens
+    estimated: bool = False
+    reasoning_tokens: int = 0  # part of the output tokens, as far as the server says
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Unit prices in US dollars for a million tokens at the time of a call; None: unknown."""
+
+    input_usd_per_million: Decimal | None = None
+    output_usd_per_million: Decimal | None = None
+    cached_input_usd_per_million: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LLMCall:
+    """One finished request to a model, failed ones too (`error_code`), as it is stored."""
+
+    purpose: Purpose
+    model: str
+    prompt_name: str
+    prompt_sha256: str
+    duration_seconds: float
+    first_token_seconds: float | None = None
+    usage: Usage | None = None  # None: nothing was counted, e.g. the request failed
+    price: Price = field(default_factory=Price)
+    cost_usd: Decimal | None = None  # None: unknown
+    attempts: int = 1
+    finish_reason: str = ""
+    request_id: str = ""
+    response_model: str = ""
+    error_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StageTimes:
+    """Seconds for each stage of a turn; None: the stage did not happen."""
+
+    rewrite_seconds: float | None = None
+    embed_seconds: float | None = None
+    search_seconds: float | None = None
+    rerank_seconds: float | None = None
+    first_token_seconds: float | None = None
+    total_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequest:
+    """What the pipeline is asked."""
+
+    question: str
+    collection_id: int | None  # None: all collections
+    recipe: Recipe
+    history: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerResult:
+    """All that a finished turn records."""
+
+    answer: str
+    search_query: str
+    hits: tuple[Hit, ...]
+    cited_ranks: tuple[int, ...]
+    removed_citations: int  # citations of hits that do not exist
+    nothing_found: bool  # the answer says that nothing relevant was found
+    prompt_name: str
+    prompt_sha256: str
+    calls: tuple[LLMCall, ...]
+    times: StageTimes
+    degraded: str = ""  # what was left out or replaced on the way, empty: nothing
+
+    @classmethod
+    def empty(cls) -> "AnswerResult":
+        """Return the record of a turn that failed before its first step."""
+        return cls("", "", (), (), 0, False, "", "", (), StageTimes())
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An OpenAI-compatible server: its name in "provider/model", where it is, and the key it wants (may be empty)."""
+
+    name: str
+    base_url: str
+    api_key: str = field(default="", repr=False)

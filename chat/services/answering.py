@@ -1,0 +1,78 @@
+"""From a stored turn to what the pipeline needs: the question, its history, the recipe, and the tools to answer
+with."""
+
+from dataclasses import replace
+
+from django.conf import settings
+
+from chat.models import ModelPrice, Turn
+from chat.rag.config import AnswerRequest, Exchange, SearchMode
+from chat.rag.llm import Limits, ModelAccess
+from chat.rag.pipeline import Tools
+from chat.rag.prices import PriceOverride
+from chat.services.knowledge import embedder_of
+from chat.services.remembered import Remembered
+
+HISTORY_TURNS = 6  # earlier exchanges given to the model
+
+
+def prepare(turn_id: int) -> tuple[AnswerRequest, Tools]:
+    """Return what `chat.rag.pipeline` needs to answer a stored turn. At most two queries, now and then the prices."""
+    turn = Turn.objects.select_related("config__embedder").get(pk=turn_id)
+    recipe = replace(turn.config.recipe(), search_mode=SearchMode(turn.search_mode), model=turn.model)
+    request = AnswerRequest(
+        question=turn.question,
+        collection_id=turn.collection_id,
+        recipe=recipe,
+        history=_history(turn),
+    )
+    embedder = turn.config.embedder
+    tools = Tools(
+        embedder=embedder_of(embedder),
+        embedder_id=embedder.pk,
+        dimensions=embedder.dimensions,
+        access=ModelAccess(settings.PROVIDERS, limits=limits(), price_overrides=price_overrides()),
+    )
+    return request, tools
+
+
+def limits() -> Limits:
+    """Return the time limits and number of attempts for calls to models, from the settings."""
+    return Limits(
+        connect_seconds=settings.LLM_CONNECT_TIMEOUT_SECONDS,
+        first_token_seconds=settings.LLM_FIRST_TOKEN_TIMEOUT_SECONDS,
+        between_tokens_seconds=settings.LLM_BETWEEN_TOKENS_TIMEOUT_SECONDS,
+        total_seconds=settings.LLM_TOTAL_TIMEOUT_SECONDS,
+        max_attempts=settings.LLM_MAX_ATTEMPTS,
+    )
+
+
+@Remembered
+def price_overrides() -> tuple[PriceOverride, ...]:
+    """Return the prices that administrators set in place of the published ones."""
+    return tuple(
+        PriceOverride(
+            model=row.model,
+            input_usd_per_million=row.input_usd_per_million,
+            output_usd_per_million=row.output_usd_per_million,
+            cached_input_usd_per_million=row.cached_input_usd_per_million,
+            valid_from=row.valid_from,
+        )
+        for row in ModelPrice.objects.all()
+    )
+
+
+def _history(turn: Turn) -> tuple[Exchange, ...]:
+    if turn.position == 1:
+        return ()
+    earlier = (
+        Turn.objects.current()
+        .filter(
+            conversation_id=turn.conversation_id,
+            position__lt=turn.position,
+            status__in=[Turn.Status.DONE, Turn.Status.STOPPED],
+        )
+        .order_by("-position")
+        .values_list("question", "answer")[:HISTORY_TURNS]
+    )
+    return tuple(Exchange(question, answer) for question, answer in reversed(earlier))

@@ -1,0 +1,121 @@
+"""Pipeline configs, embedders and models: what may answer, and what answers by default."""
+
+import asyncio
+import logging
+import re
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
+from django.utils.module_loading import import_string
+
+from chat.exceptions import ConfigurationError
+from chat.models import Conversation, PipelineConfig
+from chat.rag.embed import LOCAL_NAME
+from chat.rag.llm import list_models
+from chat.rag.offline import OFFLINE_MODEL
+from chat.services.knowledge import register_embedder
+from chat.services.remembered import Remembered
+
+logger = logging.getLogger(__name__)
+
+MODELS_CACHE_SECONDS = 60
+# A server lists all its models alike; these cannot answer in a chat.
+NOT_FOR_CHAT = re.compile(
+    r"embed|rerank|whisper|transcribe|\btts\b|audio|realtime|dall-e|image|sora|moderation", re.IGNORECASE
+)
+
+
+@Remembered
+def default_config() -> PipelineConfig | None:
+    """Return the config that answers where nothing else is chosen, if there is one."""
+    return PipelineConfig.objects.default()
+
+
+def ensure_default_config() -> PipelineConfig:
+    """Return the default config; on a fresh database make it, with the local embedder and RAGSITE_DEFAULT_MODEL (or the
+    offline answerer)."""
+    if config := PipelineConfig.objects.default():
+        return config
+    model = settings.DEFAULT_MODEL or OFFLINE_MODEL
+    check_model_name(model)
+    embedder = register_embedder(name=LOCAL_NAME)
+    with transaction.atomic():
+        config, _ = PipelineConfig.objects.get_or_create(
+            name="default", version=1, defaults={"embedder": embedder, "model": model, "is_default": True}
+        )
+    return config
+
+
+def pick_config(*, user: Any, conversation: Conversation) -> PipelineConfig:
+    """Return the config that answers here: the conversation's own, what CONFIG_PICKER assigns, or the default."""
+    if conversation.config_id:
+        return PipelineConfig.objects.select_related("embedder").get(pk=conversation.config_id)
+    if settings.CONFIG_PICKER:
+        try:
+            picked: PipelineConfig | None = import_string(settings.CONFIG_PICKER)(user, conversation)
+        except Exception:  # an experiment must never stop an answer
+            logger.exception("config picker failed", extra={"conversation_id": str(conversation.pk)})
+        else:
+            if picked:
+                return picked
+    return default_config() or ensure_default_config()
+
+
+def copy_as_new(*, config: PipelineConfig) -> PipelineConfig:
+    """Make the next version of a config with the same settings, to be changed before it answers."""
+    with transaction.atomic():
+        newest = PipelineConfig.objects.select_for_update().filter(name=config.name).order_by("-version")[0]
+        config = PipelineConfig.objects.get(pk=config.pk)
+        config.pk = None
+        config._state.adding = True
+        config.version = newest.version + 1
+        config.is_default = False
+        config.save()
+    return config
+
+
+def make_default(*, config: PipelineConfig) -> None:
+    """Let this config answer from now on."""
+    with transaction.atomic():
+        PipelineConfig.objects.select_for_update().filter(is_default=True).exclude(pk=config.pk).update(
+            is_default=False
+        )
+        PipelineConfig.objects.filter(pk=config.pk).update(is_default=True)
+    config.is_default = True
+    default_config.forget()
+
+
+def check_model_name(model: str) -> None:
+    """Raise ConfigurationError unless `model` is "provider/model" of a provider that is set up here."""
+    provider, separator, name = model.partition("/")
+    known = sorted(["offline", *settings.PROVIDERS])
+    if not separator or not name:
+        raise ConfigurationError(f'"{model}" is not of the form provider/model, for example {OFFLINE_MODEL}.')
+    if provider == "offline" and model != OFFLINE_MODEL:
+        raise ConfigurationError(f'"{model}" does not exist; the offline answerer is {OFFLINE_MODEL}.')
+    if provider not in known:
+        raise ConfigurationError(f'No model server "{provider}" is set up here; known: {", ".join(known)}.')
+
+
+@Remembered
+def available_models() -> list[str]:
+    """Return the names of all models that can answer: the offline one, then each server's, as the servers list them,
+    but for those whose names say that they embed, draw, speak or moderate.
+
+    Kept for a minute, for all processes; a server that does not answer is left out and logged.
+    """
+    names: list[str] | None = cache.get("models")
+    if names is None:
+        names = [OFFLINE_MODEL, *asyncio.run(_listed())] if settings.PROVIDERS else [OFFLINE_MODEL]
+        default = PipelineConfig.objects.default()
+        if default and default.model not in names:
+            names.insert(1, default.model)
+        cache.set("models", names, MODELS_CACHE_SECONDS)
+    return names
+
+
+async def _listed() -> list[str]:
+    lists = await asyncio.gather(*(list_models(provider) for provider in settings.PROVIDERS.values()))
+    return [name for names in lists for name in names if not NOT_FOR_CHAT.search(name)]

@@ -1,0 +1,77 @@
+"""Files that people upload: kept beside a document that the worker takes in, and removed with it."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import PurePosixPath
+
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from chat.exceptions import IngestError
+from chat.ingest.readers import READERS, suffix_of
+from chat.ingest.source import SOURCE_ID_MAX_CHARS
+from chat.models import Collection, Document
+from chat.services.documents import queue_document
+
+
+def known_suffixes() -> list[str]:
+    """Return the suffixes of files that can be read, such as ".md"."""
+    return sorted(READERS)
+
+
+def check_upload(*, name: str, size_bytes: int) -> None:
+    """Raise IngestError, naming the file and what to do, for a file that cannot be taken in."""
+    if suffix_of(name) not in READERS:
+        kind = f'files that end in "{suffix_of(name)}"' if suffix_of(name) else "files without a suffix"
+        raise IngestError(f"{name}: {kind} cannot be read; known formats: {', '.join(known_suffixes())}.")
+    if not size_bytes:
+        raise IngestError(f"{name} is empty.")
+    if size_bytes > settings.UPLOAD_MAX_MB * 2**20:
+        raise IngestError(
+            f"{name} has {size_bytes / 2**20:,.1f} MB; at most {settings.UPLOAD_MAX_MB} MB are possible. Split it, or"
+            " ask your administrator to raise RAGSITE_UPLOAD_MAX_MB."
+        )
+    if len(name) > SOURCE_ID_MAX_CHARS:
+        raise IngestError(f"{name[:60]}… has a name longer than {SOURCE_ID_MAX_CHARS} characters; rename it.")
+
+
+def queue_upload(
+    *, file: "File[bytes]", collection: Collection, columns: Mapping[str, str | list[str]] | None = None
+) -> Document:
+    """Keep a file and have the worker take it in; a file of the same name replaces the collection's earlier one.
+
+    `columns` says which fields of a CSV or JSON file hold what: `id_field`, `title_field`, `text_field` and
+    `heading_fields`. Raises IngestError for a file that cannot be read.
+    """
+    name = PurePosixPath(str(file.name).replace("\\", "/")).name
+    check_upload(name=name, size_bytes=file.size)
+    with transaction.atomic():
+        document, _ = Document.objects.select_for_update().get_or_create(collection=collection, source_id=name)
+        earlier = document.upload.name
+        document.metadata = {**document.metadata, "columns": dict(columns or {})}
+        document.upload.save(name, file, save=False)
+        document.save(update_fields=["upload", "metadata", "updated_at"])
+        if earlier:
+            transaction.on_commit(partial(default_storage.delete, earlier))
+        queue_document(document=document)
+    return document
+
+
+def delete_documents(*, documents: Iterable[Document]) -> int:
+    """Delete documents with their chunks, vectors and uploaded files; return how many. Hits keep their copied texts."""
+    documents = list(documents)
+    with transaction.atomic():
+        for document in documents:
+            if document.upload:
+                transaction.on_commit(partial(default_storage.delete, str(document.upload.name)))
+        Document.objects.filter(pk__in=[document.pk for document in documents]).delete()
+    return len(documents)
+
+
+def delete_collection(*, collection: Collection) -> None:
+    """Delete a collection with all its documents. Conversations and turns that used it stay."""
+    with transaction.atomic():
+        delete_documents(documents=collection.documents.defer("text"))
+        collection.delete()

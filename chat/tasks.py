@@ -1,0 +1,18 @@
+"""What the worker runs. Tasks take ids, call one service and may run twice."""
+
+from chat.services import documents, turns
+
+
+def beat() -> None:
+    """Say that the worker lives; /readyz reads it."""
+    turns.beat("worker")
+
+
+def sweep() -> int:
+    """Mark answers whose process died as interrupted; return how many."""
+    return turns.sweep_interrupted()
+
+
+def ingest_document(document_id: int) -> str:
+    """Take in the file uploaded with a document; return the status that it has then."""
+    return documents.ingest_upload(document_id=document_id) or "gone"

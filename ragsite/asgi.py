@@ -1,0 +1,66 @@
+"""The web process: Django with what Django leaves out, the lifespan of the server.
+
+At startup the embedder is loaded in a thread of its own, so that neither the first page nor the first question waits
+for it; at shutdown running answers get the chance to be saved.
+"""
+
+import logging
+import os
+import threading
+from typing import cast
+
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+
+from chat.exceptions import ChatError
+from ragsite import embedded
+from ragsite.gate import Application, Gate, Message, Receive, Send
+
+logger = logging.getLogger(__name__)
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ragsite.settings")
+embedded.provide()  # before Django reads its settings: it sets DATABASE_URL
+django_application = Gate(cast(Application, get_asgi_application()))
+
+from chat import streaming  # noqa: E402 # imports models, so Django must be set up
+from chat.rag.embed import LOCAL_NAME, get_embedder  # noqa: E402
+
+
+async def application(scope: Message, receive: Receive, send: Send) -> None:
+    """Answer one connection, or live through the server's lifespan."""
+    if scope["type"] == "lifespan":
+        await _live(receive, send)
+    else:
+        await django_application(scope, receive, send)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """Follow the server's lifespan: startup once, shutdown once."""
+    while True:
+        event = await receive()
+        if event["type"] == "lifespan.startup":
+            await _start()
+            await send({"type": "lifespan.startup.complete"})
+        elif event["type"] == "lifespan.shutdown":
+            await _stop()
+            await send({"type": "lifespan.shutdown.complete"})
+            return
+
+
+async def _start() -> None:
+    streaming.requests_in_line = lambda: django_application.in_line
+    await streaming.startup()
+    threading.Thread(target=_warm_embedder, name="warm-embedder", daemon=True).start()
+
+
+async def _stop() -> None:
+    await streaming.shutdown()
+
+
+def _warm_embedder() -> None:
+    """Load the local model: on a fresh machine its graph is built first, which takes seconds."""
+    try:
+        embedder = get_embedder(LOCAL_NAME, cache_dir=settings.MODEL_CACHE_DIR, providers=settings.PROVIDERS)
+        embedder.embed_query("warm")  # it loads with the first text
+    except ChatError as error:
+        logger.warning("the local embedder cannot be loaded: %s", error)

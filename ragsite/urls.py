@@ -1,0 +1,18 @@
+"""Where everything is mounted."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from ragsite import single_sign_on
+from ragsite.health import healthz, readyz
+
+urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("admin/", admin.site.urls),
+    # Before allauth's views of the same address, which they wrap; the names to reverse are allauth's.
+    path("accounts/oidc/<str:provider_id>/login/", single_sign_on.sign_in),
+    path("accounts/oidc/<str:provider_id>/login/callback/", single_sign_on.come_back),
+    path("accounts/", include("allauth.urls")),
+    path("", include("chat.urls")),
+]

@@ -1,0 +1,65 @@
+"""What all tests share: the embedded PostgreSQL, the cast of people, and no network."""
+
+import os
+from pathlib import Path
+
+import django
+import pytest
+
+# Before Django reads its settings: tests have their own data folder and never read the developer's providers.
+ROOT = Path(__file__).resolve().parent.parent
+os.environ.setdefault("RAGSITE_DATA_DIR", str(ROOT / "var" / "test"))
+for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OLLAMA_BASE_URL", "LLM_PROVIDERS"):
+    os.environ[name] = ""  # not removed: a .env of the developer would fill it in again
+os.environ["DJANGO_SETTINGS_MODULE"] = "ragsite.settings"
+
+from ragsite import embedded  # noqa: E402
+
+embedded.provide()
+
+# Not left to pytest-django, which would read the settings before this file, and so before there is a database.
+django.setup()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the browser's tests last: its driver leaves an event loop running in the main thread."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data that RAGSITE_TEST_DATA names; the test is skipped where there is none."""
+    folder = Path(os.environ.get("RAGSITE_TEST_DATA", "") or "/nonexistent")
+    if not folder.is_dir():
+        pytest.skip("RAGSITE_TEST_DATA names no folder with the real data")
+    return folder
+
+
+@pytest.fixture
+def alice(django_user_model):
+    """A user."""
+    return django_user_model.objects.create_user("alice", "alice@example.com", "alice-password-1")
+
+
+@pytest.fixture
+def mallory(django_user_model):
+    """Another user, who should see nothing of alice's."""
+    return django_user_model.objects.create_user("mallory", "mallory@example.com", "mallory-password-1")
+
+
+@pytest.fixture
+def staff(django_user_model):
+    """An administrator."""
+    return django_user_model.objects.create_superuser("root", "root@example.com", "root-password-1")
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(settings) -> None:
+    """Read everything anew, as if time had passed: tests share a process, and each has its own data."""
+    settings.REMEMBER_SECONDS = 0
+
+
+@pytest.fixture(autouse=True)
+def fast_passwords(settings) -> None:
+    """Hash passwords in no time: the real hash takes half a second for each person of the cast."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

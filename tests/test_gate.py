@@ -1,0 +1,122 @@
+"""The gate before Django: order, places, and who passes by. The application behind it is scripted."""
+
+import asyncio
+
+import pytest
+
+from ragsite.gate import Gate
+
+HTMX = [(b"hx-request", b"true")]
+
+
+class Scripted:
+    """An application whose requests begin, send their first bytes and end when the test says so."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.may_send: dict[str, asyncio.Event] = {}
+        self.may_end: dict[str, asyncio.Event] = {}
+        self.fails: set[str] = set()
+
+    async def __call__(self, scope, receive, send) -> None:
+        path = scope["path"]
+        self.begun.append(path)
+        self.may_send[path], self.may_end[path] = asyncio.Event(), asyncio.Event()
+        await self.may_send[path].wait()
+        if path in self.fails:
+            raise RuntimeError(path)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await self.may_end[path].wait()
+        await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture
+def application() -> Scripted:
+    return Scripted()
+
+
+async def ask(gate: Gate, path: str, method: str = "GET", headers=()) -> asyncio.Task:
+    """Begin a request and let it come as far as it can."""
+
+    async def send(message) -> None:
+        pass
+
+    async def receive():
+        return {"type": "http.request", "body": b""}
+
+    scope = {"type": "http", "method": method, "path": path, "headers": list(headers)}
+    task = asyncio.create_task(gate(scope, receive, send))
+    await asyncio.sleep(0.01)
+    return task
+
+
+def test_requests_are_let_in_in_their_order_as_places_become_free(application):
+    async def run():
+        gate = Gate(application, places=2)
+        tasks = [await ask(gate, name) for name in "abcd"]
+
+        assert application.begun == ["a", "b"]
+        assert gate.in_line == 2
+
+        application.may_send["b"].set()
+        await asyncio.sleep(0.01)
+
+        assert application.begun == ["a", "b", "c"]
+        assert gate.in_line == 1
+        for task in tasks:
+            task.cancel()
+
+    asyncio.run(run())
+
+
+def test_a_stream_leaves_its_place_with_its_first_bytes_and_only_once(application):
+    async def run():
+        gate = Gate(application, places=1)
+        await ask(gate, "stream")
+        application.may_send["stream"].set()
+        await asyncio.sleep(0.01)
+        await ask(gate, "next")
+        await ask(gate, "third")
+
+        assert application.begun == ["stream", "next"]
+
+        application.may_end["stream"].set()
+        await asyncio.sleep(0.01)
+
+        assert application.begun == ["stream", "next"]
+
+    asyncio.run(run())
+
+
+def test_a_plain_form_post_passes_by_because_it_may_wait_for_an_answer(application):
+    async def run():
+        gate = Gate(application, places=1)
+        await ask(gate, "page")
+        await ask(gate, "plain", method="POST")
+        await ask(gate, "htmx", method="POST", headers=HTMX)
+
+        assert application.begun == ["page", "plain"]
+
+    asyncio.run(run())
+
+
+def test_a_request_that_fails_or_is_given_up_leaves_its_place(application):
+    async def run():
+        gate = Gate(application, places=1)
+        application.fails = {"fails"}
+        failing = await ask(gate, "fails")
+        given_up_inside = await ask(gate, "inside")
+        given_up_in_line = await ask(gate, "in line")
+        application.may_send["fails"].set()
+        with pytest.raises(RuntimeError):
+            await failing
+
+        given_up_in_line.cancel()
+        given_up_inside.cancel()
+        await asyncio.gather(given_up_inside, given_up_in_line, return_exceptions=True)
+        await ask(gate, "last")
+
+        assert application.begun == ["fails", "inside", "last"]
+        assert gate.in_line == 0
+
+    asyncio.run(run())
