@@ -133,6 +133,9 @@ ACCOUNT_EMAIL_VERIFICATION = env.str(
     "RAGSITE_EMAIL_VERIFICATION", "none", validate=validate.OneOf(["none", "optional", "mandatory"])
 )
 ACCOUNT_SESSION_REMEMBER = None
+# By address of origin: a whole office may share one. All other limits are allauth's own.
+SIGNUPS_PER_MINUTE = env.int("RAGSITE_SIGNUPS_PER_MINUTE", 20)
+ACCOUNT_RATE_LIMITS = {"signup": f"{SIGNUPS_PER_MINUTE}/m/ip"}
 OIDC_SERVER_URL = env.str("OIDC_SERVER_URL", "")
 OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
 OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", "")

@@ -48,6 +48,14 @@ def test_sign_up_can_be_closed(client, settings, django_user_model):
     assert not django_user_model.objects.filter(username="ann").exists()
 
 
+def test_too_many_sign_ups_from_one_address_are_told_to_wait(client, settings):
+    settings.ACCOUNT_RATE_LIMITS = {"signup": "2/m/ip"}
+    responses = [client.post(reverse("account_signup"), {"username": f"user-{i}"}) for i in range(3)]
+
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    assert "Wait a minute, then try again" in responses[-1].content.decode()
+
+
 def test_single_sign_on_has_a_button_where_it_is_set_up(client, settings):
     app = {"provider_id": "oidc", "name": "Company", "client_id": "x", "secret": "y", "settings": {"server_url": "z"}}
     assert "Continue with" not in client.get(reverse("account_login")).content.decode()
