@@ -77,7 +77,7 @@ def running_site(folder: Path) -> Iterator[Site]:
             "LLM_PROVIDERS": f"fake={llm.base_url}",
             "RAGSITE_DEFAULT_MODEL": "fake/default",
             "LLM_MAX_ATTEMPTS": "1",
-            "RAGSITE_SIGNUPS_PER_MINUTE": "1000",  # all tests come from one address, quick machines more than 20 a minute
+            "RAGSITE_SIGNUPS_PER_MINUTE": "1000",  # all tests come from one address
         }
         manuals = folder / "manuals"
         manuals.mkdir()
