@@ -6,8 +6,8 @@ for it; at shutdown running answers get the chance to be saved.
 
 import logging
 import os
-import threading
 import sys
+import threading
 from typing import cast
 
 from django.conf import settings
