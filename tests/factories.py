@@ -1,7 +1,7 @@
 """Rows for tests: plain functions with sensible defaults; every argument may be overridden by name."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -20,6 +20,15 @@ from chat.models import (
     LLMCall,
     PipelineConfig,
     Turn,
+)
+from monitoring.models import (
+    Dataset,
+    DatasetItem,
+    DatasetVersion,
+    EvaluationItem,
+    EvaluationRun,
+    ItemScore,
+    RelevantDocument,
 )
 
 LOCAL_EMBEDDER = "local/all-MiniLM-L6-v2"
@@ -188,3 +197,63 @@ def make_feedback(**overrides: Any) -> Feedback:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def make_dataset(**overrides: Any) -> Dataset:
+    """Return a dataset with its first version."""
+    dataset = Dataset.objects.create(**{"name": f"dataset-{next(_numbers)}", **overrides})
+    DatasetVersion.objects.create(dataset=dataset, number=1)
+    return dataset
+
+
+def make_item(relevant: Sequence[Document] = (), **overrides: Any) -> DatasetItem:
+    """Return an item of version 1 in the split TEST, whose answer stands in the documents `relevant`."""
+    number = next(_numbers)
+    values: dict[str, Any] = {
+        "added_in": 1,
+        "split": DatasetItem.Split.TEST,
+        "question": f"What is number {number}?",
+        "cluster": relevant[0].source_id if relevant else f"cluster-{number}",
+        "collection": relevant[0].collection if relevant else None,
+        "source": DatasetItem.Source.IMPORTED,
+        "content_hash": _sha256(str(number)),
+        **overrides,
+    }
+    if "dataset" not in values:
+        values["dataset"] = make_dataset()
+    item = DatasetItem.objects.create(**values)
+    RelevantDocument.objects.bulk_create(
+        RelevantDocument(item=item, document=document, source_id=document.source_id) for document in relevant
+    )
+    return item
+
+
+def make_run(**overrides: Any) -> EvaluationRun:
+    """Return a finished retrieval run without items."""
+    values: dict[str, Any] = {
+        "version": 1,
+        "split": DatasetItem.Split.TEST,
+        "kind": EvaluationRun.Kind.RETRIEVAL,
+        "status": EvaluationRun.Status.DONE,
+        "total_items": 0,
+        **overrides,
+    }
+    if "dataset" not in values:
+        values["dataset"] = make_dataset()
+    if "config" not in values:
+        values["config"] = make_config()
+    return EvaluationRun.objects.create(**values)
+
+
+def make_evaluation_item(scores: Mapping[str, float | None] | None = None, **overrides: Any) -> EvaluationItem:
+    """Return a finished item of a run with its scores by name; None: unscored."""
+    if "run" not in overrides:
+        overrides["run"] = make_run()
+    if "item" not in overrides:
+        overrides["item"] = make_item(dataset=overrides["run"].dataset)
+    row = EvaluationItem.objects.create(**overrides)
+    ItemScore.objects.bulk_create(
+        ItemScore(evaluation_item=row, name=name, value=value, error="" if value is not None else "no verdict")
+        for name, value in (scores or {}).items()
+    )
+    return row

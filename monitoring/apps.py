@@ -1,0 +1,7 @@
+"""The monitoring application: it watches what chat announces, evaluates and compares; chat does not know of it."""
+
+from django.apps import AppConfig
+
+
+class MonitoringConfig(AppConfig):
+    name = "monitoring"

@@ -1,0 +1,21 @@
+"""What can go wrong in monitoring, with messages that a person can act on."""
+
+from chat.exceptions import ChatError
+
+
+class MonitoringError(ChatError):
+    """Base of all errors that monitoring raises on purpose."""
+
+    code = "monitoring"
+
+
+class DatasetError(MonitoringError):
+    """A dataset, a file of questions or a row of it cannot be used as asked."""
+
+    code = "dataset"
+
+
+class EvaluationError(MonitoringError):
+    """An evaluation run cannot be started, resumed or compared as asked."""
+
+    code = "evaluation"
