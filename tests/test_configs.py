@@ -6,7 +6,14 @@ from django.core.cache import cache
 from chat.exceptions import ConfigurationError
 from chat.models import PipelineConfig
 from chat.rag.config import Provider
-from chat.services.configs import available_models, check_model_name, copy_as_new, ensure_default_config, make_default
+from chat.services.configs import (
+    available_models,
+    check_model_name,
+    copy_as_new,
+    ensure_default_config,
+    find_config,
+    make_default,
+)
 from chat.services.configs import pick_config as pick
 from tests.factories import make_config, make_conversation
 from tests.fakes import FakeLLM
@@ -103,3 +110,52 @@ def test_broken_picker_leaves_the_default(alice, settings):
 def test_wrong_model_name_is_refused_in_words(model, words):
     with pytest.raises(ConfigurationError, match=words):
         check_model_name(model)
+
+
+def test_config_is_found_by_its_name_in_its_newest_version():
+    make_config(name="careful", version=1)
+    newest = make_config(name="careful", version=2)
+
+    assert find_config("careful") == newest
+
+
+@pytest.mark.parametrize("name", ["careful_v1", "careful:1", "careful v1", "careful 1", "careful:v1", " careful_v1 "])
+def test_config_is_found_in_an_older_version(name):
+    older = make_config(name="careful", version=1)
+    make_config(name="careful", version=2)
+
+    assert find_config(name) == older
+
+
+def test_name_that_looks_like_a_version_wins_over_the_version():
+    make_config(name="careful", version=2)
+    config = make_config(name="careful_v2")
+
+    assert find_config("careful_v2") == config
+    assert find_config("careful_v2_v1") == config
+
+
+@pytest.mark.parametrize("name", ["text", "vector", "hybrid", "hybrid_v1"])
+def test_config_of_a_search_mode_is_made_of_the_default_once(name):
+    default = make_config(name="mine", is_default=True, top_k=7, search_mode="vector")
+
+    config = find_config(name)
+
+    mode = name.removesuffix("_v1")
+    assert (config.name, config.version, config.search_mode, config.top_k) == (mode, 1, mode, 7)
+    assert (config.is_default, find_config(name), PipelineConfig.objects.default()) == (False, config, default)
+
+
+def test_own_config_with_the_name_of_a_mode_is_used_as_it_is():
+    own = make_config(name="hybrid", version=4)
+
+    assert find_config("hybrid") == own
+    with pytest.raises(ConfigurationError, match=r'no pipeline config "hybrid_v1"\. There are: hybrid_v4\.'):
+        find_config("hybrid_v1")
+
+
+def test_unknown_config_is_refused_with_those_that_there_are():
+    make_config(name="careful", version=3)
+
+    with pytest.raises(ConfigurationError, match=r'no pipeline config "fast"\. There are: careful_v3\. text, vector'):
+        find_config("fast")

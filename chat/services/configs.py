@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from chat.exceptions import ConfigurationError
 from chat.models import Conversation, PipelineConfig
+from chat.rag.config import SearchMode
 from chat.rag.embed import LOCAL_NAME
 from chat.rag.llm import list_models
 from chat.rag.offline import OFFLINE_MODEL
@@ -25,6 +26,8 @@ MODELS_CACHE_SECONDS = 60
 NOT_FOR_CHAT = re.compile(
     r"embed|rerank|whisper|transcribe|\btts\b|audio|realtime|dall-e|image|sora|moderation", re.IGNORECASE
 )
+# "NAME_v2", "NAME:2" and "NAME v2" all name version 2; a name has neither colon nor space in it.
+VERSIONED = re.compile(r"(?P<name>[-\w]+?)(?:_v|:v?| v?)(?P<version>[1-9]\d{0,8})")
 
 
 @Remembered
@@ -61,6 +64,47 @@ def pick_config(*, user: Any, conversation: Conversation) -> PipelineConfig:
             if picked:
                 return picked
     return default_config() or ensure_default_config()
+
+
+def find_config(name: str) -> PipelineConfig:
+    """Return the config that people mean by `name`: its newest version, or the one that "NAME_v2", "NAME:2" or
+    "NAME v2" names.
+
+    The three search modes are always there: where no config has that name, the default config with that mode becomes
+    version 1 of it. Raises ConfigurationError, which names the configs there are.
+    """
+    name = name.strip()
+    configs = PipelineConfig.objects.select_related("embedder")
+    if config := configs.filter(name=name).order_by("-version").first():
+        return config
+    versioned = VERSIONED.fullmatch(name)
+    base, version = (versioned["name"], int(versioned["version"])) if versioned else (name, 1)
+    if config := configs.filter(name=base, version=version).first() if versioned else None:
+        return config
+    if base in list(SearchMode) and version == 1 and not configs.filter(name=base).exists():
+        return _config_of_mode(SearchMode(base))
+    known = ", ".join(f"{config.name}_v{config.version}" for config in configs) or "none yet"
+    raise ConfigurationError(
+        f'There is no pipeline config "{name}". There are: {known}. '
+        f"{', '.join(SearchMode)} are made when they are first asked for."
+    )
+
+
+def _config_of_mode(mode: SearchMode) -> PipelineConfig:
+    """Make the default config with another search mode, under the mode's name."""
+    config = ensure_default_config()
+    values = {field.attname: getattr(config, field.attname) for field in PipelineConfig._meta.concrete_fields}
+    for field in ("id", "name", "version", "created_at"):
+        del values[field]
+    values |= {
+        "search_mode": mode.value,
+        "is_default": False,
+        "description": f"{config} with {mode.value} search, made to be evaluated.",
+    }
+    made, _ = PipelineConfig.objects.select_related("embedder").get_or_create(
+        name=mode.value, version=1, defaults=values
+    )
+    return made
 
 
 def copy_as_new(*, config: PipelineConfig) -> PipelineConfig:
