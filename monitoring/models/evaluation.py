@@ -4,6 +4,8 @@ What is due is a function of the data (items of the dataset's version and split 
 are finished), so that a run that was killed goes on where it was and pays nothing twice.
 """
 
+from datetime import datetime
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -23,9 +25,15 @@ class EvaluationRunQuerySet(models.QuerySet["EvaluationRun"]):
         """Those that wait or go on."""
         return self.filter(status__in=[EvaluationRun.Status.QUEUED, EvaluationRun.Status.RUNNING])
 
+    def abandoned(self, silent_since: datetime) -> "EvaluationRunQuerySet":
+        """Those whose process died: they are running, and nobody has said so since `silent_since`."""
+        return self.filter(status=EvaluationRun.Status.RUNNING, heartbeat_at__lt=silent_since)
+
 
 class EvaluationRun(models.Model):
-    """One config on one split of one version of a dataset."""
+    """One config on one split of one version of a dataset, or on all of it."""
+
+    ALL_SPLITS = "ALL"
 
     class Kind(models.TextChoices):
         RETRIEVAL = "RETRIEVAL", "retrieval only"  # search, no model
@@ -40,7 +48,7 @@ class EvaluationRun(models.Model):
 
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="runs")
     version = models.PositiveIntegerField(help_text="Of the dataset.")
-    split = models.CharField(max_length=12, choices=DatasetItem.Split)
+    split = models.CharField(max_length=12, choices=[*DatasetItem.Split.choices, (ALL_SPLITS, "all")])
     config = models.ForeignKey(PipelineConfig, on_delete=models.PROTECT, related_name="evaluation_runs")
     kind = models.CharField(max_length=10, choices=Kind)
     k = models.PositiveSmallIntegerField(default=5, help_text="The cutoff of measures such as hit rate.")
@@ -51,10 +59,15 @@ class EvaluationRun(models.Model):
     judge_model = models.CharField(
         max_length=200, blank=True, default="", help_text='"provider/model" that judges answers. Empty: no LLM judge.'
     )
+    round_trip = models.BooleanField(
+        default=False, help_text="Make a question of each answer, answer that too, and compare the two answers."
+    )
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     total_items = models.PositiveIntegerField(help_text="Items x repetitions.")
     done_items = models.PositiveIntegerField(default=0, help_text="Finished so far, failed ones too.")
     error = models.TextField(blank=True, default="")
+    claim = models.UUIDField(null=True, editable=False, help_text="Of the process that works on it. Empty: nobody.")
+    starts = models.PositiveSmallIntegerField(default=0, help_text="How often a process took it up.")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -72,7 +85,9 @@ class EvaluationRun(models.Model):
     class Meta:
         ordering = ["-pk"]
         constraints = [
-            models.CheckConstraint(name="monitoring_run_split", condition=Q(split__in=["DEV", "TEST", "CALIBRATION"])),
+            models.CheckConstraint(
+                name="monitoring_run_split", condition=Q(split__in=["DEV", "TEST", "CALIBRATION", "ALL"])
+            ),
             models.CheckConstraint(name="monitoring_run_kind", condition=Q(kind__in=["RETRIEVAL", "ANSWER"])),
             models.CheckConstraint(
                 name="monitoring_run_status",
