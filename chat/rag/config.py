@@ -161,6 +161,17 @@ class AnswerRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Retrieved:
+    """What was found for a question, and how."""
+
+    query: str  # what was searched: the question, or its rewrite
+    vector: tuple[float, ...] | None  # of the query; None: it was not embedded
+    hits: tuple[Hit, ...]  # best first
+    times: StageTimes
+    degraded: str = ""  # what was left out or replaced on the way, empty: nothing
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerResult:
     """All that a finished turn records."""
 

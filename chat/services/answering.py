@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from django.conf import settings
 
-from chat.models import ModelPrice, Turn
+from chat.models import ModelPrice, PipelineConfig, Turn
 from chat.rag.config import AnswerRequest, Exchange, SearchMode
 from chat.rag.llm import Limits, ModelAccess
-from chat.rag.pipeline import Tools
 from chat.rag.prices import PriceOverride
+from chat.rag.retrieve import Tools
 from chat.services.knowledge import embedder_of
 from chat.services.remembered import Remembered
 
@@ -26,14 +26,20 @@ def prepare(turn_id: int) -> tuple[AnswerRequest, Tools]:
         recipe=recipe,
         history=_history(turn),
     )
-    embedder = turn.config.embedder
-    tools = Tools(
-        embedder=embedder_of(embedder),
-        embedder_id=embedder.pk,
-        dimensions=embedder.dimensions,
+    return request, tools_of(turn.config)
+
+
+def tools_of(config: PipelineConfig) -> Tools:
+    """Return what a config's questions are worked on with; reads `embedder`, and now and then the prices.
+
+    Raises ConfigurationError when its embedder is not set up here.
+    """
+    return Tools(
+        embedder=embedder_of(config.embedder),
+        embedder_id=config.embedder.pk,
+        dimensions=config.embedder.dimensions,
         access=ModelAccess(settings.PROVIDERS, limits=limits(), price_overrides=price_overrides()),
     )
-    return request, tools
 
 
 def limits() -> Limits:
