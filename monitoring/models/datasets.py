@@ -30,12 +30,27 @@ class Dataset(models.Model):
 
     name = models.SlugField(max_length=60, unique=True)
     description = models.CharField(max_length=300, blank=True, default="")
+    salt = models.CharField(
+        max_length=60,
+        editable=False,
+        default="",
+        help_text="Its first name: decides with a document's id into which split that falls, on any machine.",
+    )
+    dev_ratio = models.FloatField(default=0.3, help_text="Share of the documents whose questions go to dev, 0 to 1.")
+    test_ratio = models.FloatField(default=0.5, help_text="The same for test; the rest goes to calibration.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = DatasetQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            # a billionth more, because 0.9 and 0.1 need not add up to 1
+            models.CheckConstraint(
+                name="monitoring_dataset_ratios",
+                condition=Q(dev_ratio__gte=0, test_ratio__gte=0, dev_ratio__lte=1 + 1e-9 - F("test_ratio")),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -117,7 +132,7 @@ class DatasetItem(models.Model):
         help_text="Where it is searched. Empty: in all collections.",
     )
     cluster = models.CharField(
-        max_length=600,
+        max_length=720,
         help_text="What its answer depends on, usually its document: items of one cluster are in one split, and an"
         " interval treats them as one observation.",
     )
@@ -125,7 +140,7 @@ class DatasetItem(models.Model):
     source_turn = models.ForeignKey(
         Turn, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", help_text="The turn it was made from."
     )
-    content_hash = models.CharField(max_length=64, help_text="SHA-256 of collection, history and question.")
+    content_hash = models.CharField(max_length=64, help_text="SHA-256 of collection, history, question and documents.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = DatasetItemQuerySet.as_manager()
