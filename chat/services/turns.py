@@ -2,7 +2,7 @@
 found interrupted when its process died."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -120,7 +120,7 @@ def finish_turn(
         turn.finished_at = turn.heartbeat_at = now
         turn.save()
         Hit.objects.bulk_create(_hit_rows(turn, result, forget=forget))
-        LLMCall.objects.bulk_create([_call_row(turn, call) for call in result.calls])
+        LLMCall.objects.bulk_create([_call_row(turn.pk, call) for call in result.calls])
         transaction.on_commit(partial(_announce, turn))
     logger.info(
         "turn finished",
@@ -141,6 +141,11 @@ def finish_turn(
         },
     )
     return True
+
+
+def record_calls(*, calls: Sequence[CallData], turn_id: int | None = None) -> None:
+    """Store calls that were made beside an answer, such as a judge's; they are no part of what the turn cost."""
+    LLMCall.objects.bulk_create([_call_row(turn_id, call) for call in calls])
 
 
 def total_cost(calls: tuple[CallData, ...]) -> Decimal | None:
@@ -219,7 +224,7 @@ def _hit_rows(turn: Turn, result: AnswerResult, *, forget: bool) -> list[Hit]:
     ]
 
 
-def _call_row(turn: Turn | None, call: CallData) -> LLMCall:
+def _call_row(turn_id: int | None, call: CallData) -> LLMCall:
     usage: dict[str, Any] = (
         {
             "input_tokens": call.usage.input_tokens,
@@ -231,7 +236,7 @@ def _call_row(turn: Turn | None, call: CallData) -> LLMCall:
         else {}
     )
     return LLMCall(
-        turn=turn,
+        turn_id=turn_id,
         purpose=call.purpose,
         model=call.model,
         response_model=call.response_model,
