@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ from django.db import connection
 
 from chat.exceptions import RetrievalError
 from chat.models import Chunk, Collection, Document, Embedder, Embedding
-from chat.rag.config import Hit, SearchMode
+from chat.rag.config import Hit, Query, SearchMode
 from chat.rag.embed import LOCAL_NAME, get_embedder
-from chat.rag.search import EXACT_SCAN_MAX_VECTORS, is_relevant, search
+from chat.rag.search import EXACT_SCAN_MAX_VECTORS, is_relevant, search, search_many
 
 pytestmark = pytest.mark.django_db
 
@@ -56,15 +57,16 @@ def make_chunk(collection, text, *, title="Notes", heading_path="", vectors=()):
     return chunk
 
 
-def find(question, mode, *, embedder, collection=None, vector=(1.0, 0.0), top_k=5):
+def find(question, mode, *, embedder, collection=None, collection_id=None, vector=(1.0, 0.0), top_k=5, **options):
     return search(
         question=question,
         query_vector=vector,
         mode=mode,
-        collection_id=collection.pk if collection else None,
+        collection_id=collection.pk if collection else collection_id,
         embedder_id=embedder.pk,
         dimensions=embedder.dimensions,
         top_k=top_k,
+        **options,
     )
 
 
@@ -342,3 +344,38 @@ def test_real_questions_find_their_answer_among_five_hits(real_data):
     assert found[SearchMode.TEXT] / len(rows) >= 0.95
     assert found[SearchMode.VECTOR] / len(rows) >= 0.9
     assert found[SearchMode.HYBRID] / len(rows) >= 0.95
+
+
+@pytest.mark.parametrize("mode", list(SearchMode))
+def test_many_questions_at_once_find_what_each_finds_alone(guide, embedder, mode):
+    other = make_collection("Other")
+    for number, vector in enumerate([NEAR, MIDDLE, FAR] * 3):
+        make_chunk(guide, f"A backup of server {number} at night.", vectors=[(embedder, vector)])
+        make_chunk(other, f"A server for backup {number}.", title="Backup", vectors=[(embedder, vector)])
+    questions = ["backup", "server at night", "what is it", "server 3", "backup"]
+    asked = [
+        Query(question, (0.8, 0.6), collection and collection.pk)
+        for question in questions
+        for collection in (guide, None, other)
+    ]
+    one_by_one = [
+        find(query.question, mode, embedder=embedder, vector=query.vector, collection_id=query.collection_id)
+        for query in asked
+    ]
+
+    wanted = {"queries": asked, "mode": mode, "embedder_id": embedder.pk, "dimensions": 2, "top_k": 5}
+
+    assert search_many(**wanted, with_text=True) == one_by_one
+    assert search_many(**wanted) == [[replace(hit, text="") for hit in hits] for hits in one_by_one]
+
+
+@pytest.mark.parametrize("mode", list(SearchMode))
+def test_no_questions_find_nothing(embedder, mode):
+    assert search_many(queries=[], mode=mode, embedder_id=embedder.pk, dimensions=2, top_k=5) == []
+
+
+def test_a_question_without_vector_among_many_is_refused(embedder):
+    queries = [Query("backup", NEAR, None), Query("backup", None, None)]
+
+    with pytest.raises(RetrievalError, match="mode hybrid needs"):
+        search_many(queries=queries, mode=SearchMode.HYBRID, embedder_id=embedder.pk, dimensions=2, top_k=5)

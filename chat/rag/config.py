@@ -4,6 +4,7 @@ Everything is plain data so that a step can be tested, timed and replaced alone.
 (Decimal), null means unknown or "did not happen", never zero.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -16,6 +17,35 @@ class SearchMode(StrEnum):
     TEXT = "text"
     VECTOR = "vector"
     HYBRID = "hybrid"
+
+
+class FusionMethod(StrEnum):
+    """How hybrid search makes one score of a chunk's score by words and its similarity."""
+
+    RRF = "rrf"
+    CONVEX = "convex"
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """How hybrid search weighs its two legs."""
+
+    method: FusionMethod = FusionMethod.RRF
+    text_weight: float = 0.5  # 0..1; the vector leg has the rest
+    rrf_k: int = 60
+    depth: int = 50  # how many chunks of each leg are fused
+
+
+DEFAULT_FUSION = Fusion()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question to search for; `vector` is the question by the embedder that is searched, None for text search."""
+
+    question: str
+    vector: Sequence[float] | None
+    collection_id: int | None  # None: all collections
 
 
 class Purpose(StrEnum):

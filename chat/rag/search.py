@@ -13,19 +13,15 @@ Every statement has a total order: the same question gives the same hits.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db import connection, transaction
 from psycopg import sql
 
 from chat.exceptions import RetrievalError
-from chat.rag.config import Hit, SearchMode
+from chat.rag.config import DEFAULT_FUSION, Fusion, FusionMethod, Hit, Query, SearchMode
 
-# Reciprocal rank fusion: score = sum over the legs of 1 / (60 + rank). Cormack, Clarke and Büttcher, "Reciprocal Rank
-# Fusion outperforms Condorcet and individual Rank Learning Methods", SIGIR 2009; 60 is theirs.
-RRF_K = 60
-# How deep each leg is read before fusion. A chunk beyond adds less than 1/110 to its score.
-FUSION_DEPTH = 50
 # ts_rank's weights of D, C (headings), B (body) and A (title), and its normalisation: 1 divides by 1 + log(length).
 # Measured on 693 questions to a FAQ, first 5 hits: 0.970 of the answers found, mean reciprocal rank 0.911.
 # Headings at 0.1: 0.963, 0.900. No normalisation: 0.938, 0.837. Body at half the title's weight: 0.952, 0.844.
@@ -160,8 +156,8 @@ fused AS (
                 text_hits.rank AS text_rank,
                 text_hits.score AS text_score,
                 vector_hits.rank AS vector_rank,
-                coalesce(1.0 / (%(rrf_k)s + text_hits.rank), 0)
-                    + coalesce(1.0 / (%(rrf_k)s + vector_hits.rank), 0) AS score
+                coalesce(%(text_weight)s::float8 / (%(rrf_k)s + text_hits.rank), 0)
+                    + coalesce(%(vector_weight)s::float8 / (%(rrf_k)s + vector_hits.rank), 0) AS score
            FROM text_hits
 FULL OUTER JOIN vector_hits USING (chunk_id)
        ORDER BY score DESC, chunk_id
@@ -203,6 +199,7 @@ def search(
     embedder_id: int,
     dimensions: int,
     top_k: int,
+    fusion: Fusion = DEFAULT_FUSION,
 ) -> list[Hit]:
     """Return the `top_k` best hits, best first; fewer only where the text leg alone finds fewer or there are no more.
 
@@ -217,13 +214,17 @@ def search(
             f"The question's vector has {len(query_vector)} numbers, the embedder's vectors have {dimensions}."
             " Embed the question by the embedder that is searched."
         )
+    if fusion.method is not FusionMethod.RRF:
+        raise RetrievalError(f"Fusion {fusion.method} cannot be used yet.")
     parameters = {
         "question": question.replace("\0", " "),  # PostgreSQL's text has no NUL
         "query_vector": None if query_vector is None else f"[{','.join(str(float(x)) for x in query_vector)}]",
         "collection_id": collection_id,
         "top_k": top_k,
-        "fusion_depth": max(FUSION_DEPTH, top_k),
-        "rrf_k": RRF_K,
+        "fusion_depth": max(fusion.depth, top_k),
+        "rrf_k": fusion.rrf_k,
+        "text_weight": 2 * fusion.text_weight,
+        "vector_weight": 2 * (1 - fusion.text_weight),
         "text_weights": TEXT_WEIGHTS,
         "text_normalisation": TEXT_NORMALISATION,
     }
@@ -236,6 +237,36 @@ def search(
     if not rows or rows[0]["nearest_count"] < wanted:
         rows = _rows(_statement(mode, embedder_id, EXACT_DISTANCE, dimensions), parameters)
     return _hits(rows)
+
+
+def search_many(
+    *,
+    queries: Sequence[Query],
+    mode: SearchMode,
+    embedder_id: int,
+    dimensions: int,
+    top_k: int,
+    fusion: Fusion = DEFAULT_FUSION,
+    with_text: bool = False,
+) -> list[list[Hit]]:
+    """Return for each query, in order, what `search` returns for it. Without `with_text` the hits have no text, which
+    an evaluation of ranks does not read. Raises RetrievalError as `search` does."""
+    return [
+        [
+            hit if with_text else replace(hit, text="")
+            for hit in search(
+                question=query.question,
+                query_vector=query.vector,
+                mode=mode,
+                collection_id=query.collection_id,
+                embedder_id=embedder_id,
+                dimensions=dimensions,
+                top_k=top_k,
+                fusion=fusion,
+            )
+        ]
+        for query in queries
+    ]
 
 
 def is_relevant(hits: Sequence[Hit], *, min_similarity: float) -> bool:
