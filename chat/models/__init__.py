@@ -5,10 +5,12 @@ from chat.models.conversation import Conversation
 from chat.models.feedback import Feedback, ImplicitSignal
 from chat.models.knowledge import Chunk, Collection, Document, Embedder, Embedding
 from chat.models.pipeline import Heartbeat, ModelPrice, PipelineConfig
+from chat.models.words import CollectionTotals, Posting, Term
 
 __all__ = [
     "Chunk",
     "Collection",
+    "CollectionTotals",
     "Conversation",
     "Document",
     "Embedder",
@@ -20,5 +22,7 @@ __all__ = [
     "LLMCall",
     "ModelPrice",
     "PipelineConfig",
+    "Posting",
+    "Term",
     "Turn",
 ]

@@ -1,6 +1,7 @@
 """The knowledge base: a collection holds documents, a document is split into chunks, a chunk has one embedding for
 each embedder. Vectors of all embedders stand in one table of undimensioned vectors; each embedder has a partial HNSW
-index of its own length, made when it is registered (chat/services/knowledge.py)."""
+index of its own length, made when it is registered (chat/services/knowledge.py). The words of all chunks stand in
+chat/models/words.py."""
 
 from datetime import date
 

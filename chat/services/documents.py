@@ -17,7 +17,7 @@ from chat.ingest.readers import read_source
 from chat.ingest.source import ReadOptions, ReadProblem, SourceDocument, SourceFile
 from chat.models import Chunk, Collection, Document
 from chat.rag.chunk import CHUNKER_VERSION, ChunkText, chunk, embedding_text
-from chat.services.knowledge import Vectors, active_embedders, embed_texts, write_vectors
+from chat.services.knowledge import Vectors, active_embedders, embed_texts, lock_collections, write_vectors
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +69,7 @@ def write_documents(*, documents: Sequence[ReadyDocument], vectors: Vectors) -> 
     """Add or replace documents with their chunks and vectors, all or none of them. The rows of `vectors` are the chunks
     of all documents, one after the other. A replaced document keeps its id; its old chunks go, with their vectors."""
     with transaction.atomic():
+        languages = lock_collections({ready.collection.pk for ready in documents})
         rows = [_write_document(ready) for ready in documents]
         chunks = Chunk.objects.bulk_create(
             [
@@ -82,7 +83,7 @@ def write_documents(*, documents: Sequence[ReadyDocument], vectors: Vectors) -> 
                     start=piece.start,
                     end=piece.end,
                     content_hash=piece.content_hash,
-                    language=ready.collection.language,
+                    language=languages.get(ready.collection.pk, ready.collection.language),
                 )
                 for row, ready in zip(rows, documents, strict=True)
                 for piece in ready.chunks

@@ -1,7 +1,7 @@
 """Collections, and embedders with their index and vectors. Texts are embedded before the transaction that writes their
 vectors, never inside it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from django.conf import settings
@@ -38,9 +38,26 @@ def ensure_collection(*, name: str, language: str = "") -> Collection:
     if language and collection.language != language:
         collection.language = language
         with transaction.atomic():
+            lock_collections([collection.pk])
             collection.save(update_fields=["language"])
             Chunk.objects.filter(collection=collection).update(language=language)
     return collection
+
+
+def lock_collections(collection_ids: Iterable[int]) -> dict[int, str]:
+    """Let others who write chunks of these collections wait for the end of this transaction; return their languages.
+
+    Words are counted by collection: who writes to several would otherwise lock their counts in any order, and two who
+    do so each other out.
+    """
+    collections = Collection.objects.filter(pk__in=collection_ids).order_by("pk").select_for_update(no_key=True)
+    return dict(collections.values_list("pk", "language"))
+
+
+def rebuild_postings() -> None:
+    """Count the words of all chunks anew. Triggers keep them right by themselves (chat/models/words.py)."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT chat_rebuild_postings()")
 
 
 def register_embedder(*, name: str) -> Embedder:

@@ -14,6 +14,7 @@ from chat.ingest.readers import READERS, suffix_of
 from chat.ingest.source import SOURCE_ID_MAX_CHARS
 from chat.models import Collection, Document
 from chat.services.documents import queue_document
+from chat.services.knowledge import lock_collections
 
 
 def known_suffixes() -> list[str]:
@@ -63,6 +64,7 @@ def delete_documents(*, documents: Iterable[Document]) -> int:
     """Delete documents with their chunks, vectors and uploaded files; return how many. Hits keep their copied texts."""
     documents = list(documents)
     with transaction.atomic():
+        lock_collections({document.collection_id for document in documents})
         for document in documents:
             if document.upload:
                 transaction.on_commit(partial(default_storage.delete, str(document.upload.name)))
