@@ -1,1 +1,25 @@
 """What the worker runs for monitoring. Tasks take ids, call one service and may run twice."""
+
+import time
+
+from django_q.tasks import async_task
+
+from monitoring.evaluation.runner import Working, work_on
+from monitoring.evaluation.runs import TASK, sweep_runs
+from monitoring.models import EvaluationRun
+
+# A run gives the worker back after so long, and waits behind what else there is, such as uploads.
+SLICE_SECONDS = 30.0
+
+
+def run_evaluation(run_id: int, seconds: float = SLICE_SECONDS) -> str:
+    """Work on a run for a while, and wait in the queue again for the rest; return its status."""
+    status = work_on(run_id, Working(until=time.monotonic() + seconds))
+    if status == EvaluationRun.Status.QUEUED:
+        async_task(TASK, run_id)
+    return status or "not free"
+
+
+def sweep() -> int:
+    """Take up runs whose process died; return how many."""
+    return sweep_runs()

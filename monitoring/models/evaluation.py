@@ -67,7 +67,9 @@ class EvaluationRun(models.Model):
     done_items = models.PositiveIntegerField(default=0, help_text="Finished so far, failed ones too.")
     error = models.TextField(blank=True, default="")
     claim = models.UUIDField(null=True, editable=False, help_text="Of the process that works on it. Empty: nobody.")
-    starts = models.PositiveSmallIntegerField(default=0, help_text="How often a process took it up.")
+    starts = models.PositiveSmallIntegerField(
+        default=0, help_text="How often a process took it up since it last got further."
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )

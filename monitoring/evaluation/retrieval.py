@@ -1,0 +1,95 @@
+"""Rankings of many questions by one config, fast: each distinct question is embedded once for all configs that use the
+same embedder, and questions are searched in batches, by the code that searches for live answers."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chat.models import PipelineConfig
+from chat.rag.config import Hit, Query, SearchMode
+from chat.rag.embed import TextEmbedder
+from chat.rag.rewrite import follow_up_query
+from chat.rag.search import search_many
+from chat.services.answering import tools_of
+from monitoring.evaluation.questions import Question
+
+# Questions embedded, searched and written together: what is lost when the process dies, and how often progress shows.
+BATCH_QUESTIONS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """What was found for one question, best first, with the search's score of each chunk."""
+
+    chunk_ids: tuple[int, ...] = ()
+    document_ids: tuple[int, ...] = ()
+    hit_scores: tuple[float, ...] = ()
+    search_seconds: float | None = None
+
+
+class QuestionVectors:
+    """Vectors of questions, kept for the runs of one process: those of several configs ask the same questions."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, dict[str, NDArray[np.float32]]] = {}
+
+    def of(self, embedder_id: int, embedder: TextEmbedder, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Return the vectors of `texts`, each distinct one embedded once. Raises EmbeddingError."""
+        kept = self._kept.setdefault(embedder_id, {})
+        if missing := [text for text in dict.fromkeys(texts) if text not in kept]:
+            kept.update(zip(missing, embedder.embed_documents(missing).vectors, strict=True))
+        return [kept[text] for text in texts]
+
+
+class Searcher:
+    """Finds by one config."""
+
+    def __init__(self, config: PipelineConfig, vectors: QuestionVectors) -> None:
+        """Reads `embedder`. Raises ConfigurationError when it is not set up here."""
+        self._recipe, self._tools, self._vectors = config.recipe(), tools_of(config), vectors
+        self.embed_seconds = 0.0  # of the last batch
+
+    def rankings(self, questions: Sequence[Question]) -> list[Ranking]:
+        """Return what is found for each question, in order. Raises RetrievalError."""
+        begun = time.perf_counter()
+        queries = self._queries(questions)
+        self.embed_seconds = time.perf_counter() - begun
+        begun = time.perf_counter()
+        found = search_many(
+            queries=queries,
+            mode=self._recipe.search_mode,
+            embedder_id=self._tools.embedder_id,
+            dimensions=self._tools.dimensions,
+            top_k=self._recipe.top_k,
+        )
+        seconds = (time.perf_counter() - begun) / max(len(questions), 1)
+        return [ranking_of(hits, search_seconds=seconds) for hits in found]
+
+    def _queries(self, questions: Sequence[Question]) -> list[Query]:
+        texts = [self._text(question) for question in questions]
+        vectors: Sequence[NDArray[np.float32] | None] = [None] * len(texts)
+        if self._recipe.search_mode is not SearchMode.TEXT:
+            vectors = self._vectors.of(self._tools.embedder_id, self._tools.embedder, texts)
+        return [
+            Query(text, None if vector is None else vector.tolist(), question.collection_id)
+            for text, vector, question in zip(texts, vectors, questions, strict=True)
+        ]
+
+    def _text(self, question: Question) -> str:
+        """What is searched: a question that follows up is rewritten by the rule, since no model is asked here."""
+        if question.history and self._recipe.rewrite:
+            return follow_up_query(question.question, question.history)
+        return question.question
+
+
+def ranking_of(hits: Sequence[Hit], *, search_seconds: float | None) -> Ranking:
+    """Return the ranking that hits stand for."""
+    return Ranking(
+        chunk_ids=tuple(hit.chunk_id for hit in hits),
+        document_ids=tuple(hit.document_id for hit in hits),
+        hit_scores=tuple(hit.score for hit in hits),
+        search_seconds=search_seconds,
+    )
