@@ -39,9 +39,9 @@ def _records(name: str, text: str, header: list[str], delimiter: str) -> Iterato
         line = rows.line_num + 1
 
 
-def read(source: SourceFile, options: ReadOptions) -> Iterator[SourceDocument | ReadProblem]:
-    """Yield one document for each row. Raises IngestError where the header lacks a field that was asked for."""
-    text = decode(source.data).strip("\ufeff")
+def records(name: str, data: bytes, *, encoding: str = "") -> tuple[list[str], Iterator[Record | ReadProblem]]:
+    """Return the columns, and the rows as they are read. Raises IngestError for a file without a usable header."""
+    text = decode(data, declared=encoding).strip("\ufeff")
     delimiter = _delimiter(text)
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # the file's own size is limited already
     try:
@@ -50,7 +50,11 @@ def read(source: SourceFile, options: ReadOptions) -> Iterator[SourceDocument | 
         raise IngestError("has no header line") from None
     if repeated := sorted({name for name in header if header.count(name) > 1}):
         raise IngestError(f"has several columns named {', '.join(map(repr, repeated))}; give each its own name")
+    return header, _records(name, text, header, delimiter)
+
+
+def read(source: SourceFile, options: ReadOptions) -> Iterator[SourceDocument | ReadProblem]:
+    """Yield one document for each row. Raises IngestError where the header lacks a field that was asked for."""
+    header, rows = records(source.name, source.data)
     options = check_fields(options, header)
-    yield from documents(
-        _records(source.name, text, header, delimiter), file=source.name, media_type="text/csv", options=options
-    )
+    yield from documents(rows, file=source.name, media_type="text/csv", options=options)

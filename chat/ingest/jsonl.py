@@ -58,14 +58,20 @@ def _array(name: str, text: str) -> Iterator[Record | ReadProblem]:
             raise IngestError(f"is not JSON: a comma or ] is missing behind the object of line {line}")
 
 
+def records(name: str, data: bytes, *, encoding: str = "") -> tuple[list[str], Iterator[Record | ReadProblem]]:
+    """Return the fields that any object has, and what the file holds. Raises IngestError where an array is broken."""
+    text = decode(data, declared=encoding)
+    parse = _array if name.lower().endswith(".json") else _lines
+    found = list(parse(name, text))
+    names = dict.fromkeys(field for record in found if isinstance(record, Record) for field in record.fields)
+    return list(names), iter(found)
+
+
 def read(source: SourceFile, options: ReadOptions) -> Iterator[SourceDocument | ReadProblem]:
     """Yield one document for each object. Raises IngestError where no object has a field that was asked for."""
-    text = decode(source.data)
-    parse = _array if source.name.lower().endswith(".json") else _lines
-    records = list(parse(source.name, text))
-    names = [name for record in records if isinstance(record, Record) for name in record.fields]
+    names, found = records(source.name, source.data)
     if not names:
-        yield from (record for record in records if isinstance(record, ReadProblem))
+        yield from (record for record in found if isinstance(record, ReadProblem))
         raise IngestError("has no records")
     options = check_fields(options, names)
-    yield from documents(records, file=source.name, media_type="application/jsonl", options=options)
+    yield from documents(found, file=source.name, media_type="application/jsonl", options=options)
