@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from monitoring.models import DatasetItem
 
@@ -27,7 +28,7 @@ class Relevant:
         return f"{self.collection_name}/{self.source_id}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for what is computed once
 class ItemDraft:
     """What an item will hold. Without `split` its documents decide; without `cluster` they are that too."""
 
@@ -48,13 +49,13 @@ class ItemDraft:
     def place(self) -> str:
         return f"line {self.line}" if self.line else "this change"
 
-    @property
+    @cached_property
     def content_hash(self) -> str:
         """What makes it the same item: the question with its history, where it is searched, and its documents."""
         documents = sorted({relevant.source_id for relevant in self.relevant})
         return content_hash(self.question, self.history, self.collection_id, documents)
 
-    @property
+    @cached_property
     def keys(self) -> list[str]:
         """All that ties it to other items: they must be in one split."""
         found = list(dict.fromkeys(relevant.key for relevant in self.relevant if relevant.collection_name))

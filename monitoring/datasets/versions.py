@@ -8,11 +8,12 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
-from monitoring.datasets.drafts import ItemDraft, Relevant
+from monitoring.datasets.drafts import ItemDraft
 from monitoring.datasets.present import in_batches, known_placements, present_items
 from monitoring.datasets.splits import Conflict, Ratios, place
+from monitoring.datasets.writing import write_items
 from monitoring.exceptions import DatasetError
-from monitoring.models import Dataset, DatasetItem, DatasetVersion, RelevantDocument
+from monitoring.models import Dataset, DatasetItem, DatasetVersion
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ def change_dataset(
             for ids in in_batches(sorted(leaving)):
                 DatasetItem.objects.filter(pk__in=ids).update(removed_in=number)
             for some in in_batches(arriving):
-                _write(locked, number, some)
+                write_items(dataset=locked, number=number, drafts=some)
                 on_progress(len(some))
     return change
 
@@ -116,38 +117,3 @@ def _unlike(
             unlike.append((replace(item.draft, source=draft.source, line=draft.line, **spoken), item.pk))
         seen.add(draft.content_hash)
     return unlike
-
-
-def _write(dataset: Dataset, number: int, drafts: Sequence[ItemDraft]) -> None:
-    items = DatasetItem.objects.bulk_create(
-        DatasetItem(
-            dataset=dataset,
-            added_in=number,
-            split=draft.split,
-            question=draft.question,
-            expected_answer=draft.expected_answer,
-            is_answerable=draft.is_answerable,
-            history=[dict(exchange) for exchange in draft.history],
-            tags=list(draft.tags),
-            collection_id=draft.collection_id,
-            cluster=draft.cluster,
-            source=draft.source,
-            source_turn_id=draft.source_turn_id,
-            content_hash=draft.content_hash,
-        )
-        for draft in drafts
-    )
-    RelevantDocument.objects.bulk_create(
-        _relevant_row(item, relevant) for item, draft in zip(items, drafts, strict=True) for relevant in draft.relevant
-    )
-
-
-def _relevant_row(item: DatasetItem, relevant: Relevant) -> RelevantDocument:
-    return RelevantDocument(
-        item=item,
-        document_id=relevant.document_id,
-        source_id=relevant.source_id,
-        relevance=relevant.relevance,
-        start=relevant.start,
-        end=relevant.end,
-    )
