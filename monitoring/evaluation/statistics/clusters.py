@@ -22,7 +22,7 @@ def cluster_sums(values: Floats, clusters: Sequence[Hashable]) -> tuple[Floats, 
     """Return for each cluster the sum of its values and their number."""
     numbers: dict[Hashable, int] = {}
     places = np.fromiter((numbers.setdefault(cluster, len(numbers)) for cluster in clusters), np.intp, len(values))
-    return np.bincount(places, values), np.bincount(places).astype(np.float64)
+    return np.bincount(places, values).astype(np.float64), np.bincount(places).astype(np.float64)
 
 
 def standard_error(sums: Floats, counts: Floats, *, seed: int) -> float:
