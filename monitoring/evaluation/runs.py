@@ -1,5 +1,6 @@
 """Starting, cancelling and resuming evaluation runs: rows that a process works off (see runner.py)."""
 
+import time
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -81,6 +82,15 @@ def start_run(
     return run
 
 
+def find_dataset(name: str) -> Dataset:
+    """Return a dataset by its name. Raises EvaluationError, which names those there are."""
+    try:
+        return Dataset.objects.get(name=name)
+    except Dataset.DoesNotExist as error:
+        known = ", ".join(Dataset.objects.values_list("name", flat=True)) or "none; run manage.py import_dataset first"
+        raise EvaluationError(f'There is no dataset "{name}". There are: {known}.') from error
+
+
 def cancel_run(*, run: EvaluationRun) -> None:
     """Ask for a run to be stopped; what is finished stays. One that nobody works on is cancelled at once."""
     now = timezone.now()
@@ -118,6 +128,14 @@ def resume_run(*, run: EvaluationRun, enqueue: bool = True) -> None:
         )
         if enqueue:
             transaction.on_commit(partial(async_task, TASK, run.pk))
+
+
+def wait_until_free(run: EvaluationRun) -> None:
+    """Wait until the process that works on a run, if any, is known to be dead; return at once when it shows life."""
+    seen = run.heartbeat_at
+    while run.status == Status.RUNNING and seen and timezone.now() <= seen + SILENT_AFTER and run.heartbeat_at == seen:
+        time.sleep(1)
+        run.refresh_from_db(fields=["status", "heartbeat_at"])
 
 
 def sweep_runs() -> int:

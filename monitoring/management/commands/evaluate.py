@@ -1,0 +1,152 @@
+"""`manage.py evaluate --dataset NAME --config NAME`: put a split of a dataset through one or several configs."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from tqdm import tqdm
+
+from chat.exceptions import ChatError
+from chat.services.configs import find_config
+from monitoring.evaluation.export import run_as_dict
+from monitoring.evaluation.report import RunSummary, summarise
+from monitoring.evaluation.runner import Working, work_on
+from monitoring.evaluation.runs import find_dataset, resume_run, start_run, wait_until_free
+from monitoring.evaluation.tables import summary_rows, text_table
+from monitoring.models import DatasetItem, EvaluationRun
+
+SPLITS = [*(split.lower() for split in DatasetItem.Split.values), EvaluationRun.ALL_SPLITS.lower()]
+
+
+class Command(BaseCommand):
+    """Prints a table on stdout; the progress bar goes to stderr. Exit status 1 when a run does not finish."""
+
+    help = (
+        "Evaluate pipeline configs on a dataset. Without --answers only the search is measured, and no model is asked. "
+        "A run that was stopped or killed goes on with --resume RUN, and does nothing twice."
+    )
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Let --version mean the dataset's, not Django's."""
+        return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **kwargs)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dataset", metavar="NAME", help="the questions")
+        parser.add_argument("--split", default="test", choices=SPLITS, help="part of the dataset (default: test)")
+        parser.add_argument("--version", type=int, metavar="N", dest="dataset_version", help="default: the newest")
+        parser.add_argument(
+            "--config",
+            action="append",
+            default=[],
+            metavar="NAME",
+            dest="configs",
+            help="name of a pipeline config (its newest version) or NAME_v2; may be given several times",
+        )
+        parser.add_argument("--k", type=int, default=5, help="cutoff of hit rate and the like (default: 5)")
+        parser.add_argument("--limit", type=int, metavar="N", help="only the first N questions")
+        parser.add_argument("--repeat", type=int, default=1, metavar="R", help="put each question R times (default: 1)")
+        parser.add_argument("--answers", action="store_true", help="answer each question too, by the whole pipeline")
+        parser.add_argument("--judge", default="", metavar="PROVIDER/MODEL", help="judge answers by this model")
+        parser.add_argument("--json", type=Path, metavar="FILE", dest="json_file", help='write figures; "-" for stdout')
+        parser.add_argument(
+            "--resume", type=int, action="append", default=[], metavar="RUN", help="go on with a run, by its number"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            summaries = self._evaluate(options)
+        except ChatError as error:
+            raise CommandError(str(error)) from error
+        figures = [run_as_dict(summary) for summary in summaries]
+        if options["json_file"] == Path("-"):
+            self.stdout.write(json.dumps(figures, indent=2))
+        else:
+            self.stdout.write(heading(summaries[0]))
+            self.stdout.write(text_table(summary_rows(summaries)))
+            if options["json_file"]:
+                options["json_file"].write_text(json.dumps(figures, indent=2) + "\n")
+        if unfinished := [summary for summary in summaries if summary.run.status != EvaluationRun.Status.DONE]:
+            raise CommandError("\n".join(why_unfinished(summary.run) for summary in unfinished))
+
+    def _evaluate(self, options: dict[str, Any]) -> list[RunSummary]:
+        """Work off the runs that are asked for, one after the other; a question is embedded once for all of them."""
+        working = Working()
+        if options["resume"]:
+            runs = [find_run(number) for number in options["resume"]]
+            for run in runs:
+                wait_until_free(run)
+                resume_run(run=run, enqueue=False)
+            return [self._work_on(find_run(run.pk), working) for run in runs]
+        if not options["dataset"] or not options["configs"]:
+            raise CommandError("Say --dataset NAME and --config NAME (or --resume RUN, to go on with a run).")
+        dataset = find_dataset(options["dataset"])
+        configs = [find_config(name) for name in options["configs"]]
+        return [
+            self._work_on(
+                start_run(
+                    dataset=dataset,
+                    config=config,
+                    split=options["split"].upper(),
+                    version=options["dataset_version"],
+                    kind=EvaluationRun.Kind.ANSWER if options["answers"] else EvaluationRun.Kind.RETRIEVAL,
+                    k=options["k"],
+                    repeat=options["repeat"],
+                    item_limit=options["limit"],
+                    judge_model=options["judge"],
+                    enqueue=False,
+                ),
+                working,
+            )
+            for config in configs
+        ]
+
+    def _work_on(self, run: EvaluationRun, working: Working) -> RunSummary:
+        with tqdm(
+            total=run.total_items,
+            initial=run.done_items,
+            desc=str(run.config),
+            unit="question",
+            file=sys.stderr,
+            disable=not sys.stderr.isatty(),
+            leave=False,
+        ) as bar:
+
+            def on_progress(items: int) -> None:
+                bar.update(items)
+
+            try:
+                status = work_on(run.pk, replace(working, on_progress=on_progress))
+            except KeyboardInterrupt:
+                raise CommandError(
+                    f"Stopped. What is finished stays; go on: manage.py evaluate --resume {run.pk}", returncode=130
+                ) from None
+        if status is None:
+            raise CommandError(f"Run {run.pk} was taken by another process, such as the worker; see it in the admin.")
+        return summarise(find_run(run.pk), with_slices=False)
+
+
+def heading(summary: RunSummary) -> str:
+    """One line: what was evaluated."""
+    run = summary.run
+    items = f"{summary.items} questions" + (f", each {run.repeat} times" if run.repeat > 1 else "")
+    return f"Dataset {run.dataset} version {run.version}, split {run.split.lower()}, k = {run.k}, {items}"
+
+
+def why_unfinished(run: EvaluationRun) -> str:
+    """One line: what became of a run, and what to do."""
+    reason = f": {run.error}" if run.error else "."
+    return f"Run {run.pk} ({run.config}) {run.get_status_display()}{reason} Go on: manage.py evaluate --resume {run.pk}"
+
+
+def find_run(number: int) -> EvaluationRun:
+    """Return a run with what its summary reads."""
+    try:
+        return EvaluationRun.objects.select_related("config__embedder", "dataset").get(pk=number)
+    except EvaluationRun.DoesNotExist as error:
+        last = EvaluationRun.objects.order_by("-pk").values_list("pk", flat=True)[:5]
+        known = ", ".join(map(str, last)) or "none"
+        raise CommandError(f"There is no run {number}; the last ones: {known}.") from error
