@@ -2,6 +2,7 @@
 
 from monitoring.models.datasets import Dataset, DatasetItem, DatasetVersion, RelevantDocument
 from monitoring.models.evaluation import EvaluationItem, EvaluationRun, ItemScore
+from monitoring.models.generation import GeneratedQuestion, Generation, GenerationTask
 
 __all__ = [
     "Dataset",
@@ -9,6 +10,9 @@ __all__ = [
     "DatasetVersion",
     "EvaluationItem",
     "EvaluationRun",
+    "GeneratedQuestion",
+    "Generation",
+    "GenerationTask",
     "ItemScore",
     "RelevantDocument",
 ]
