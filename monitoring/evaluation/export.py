@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from monitoring.evaluation.comparison import CandidateComparison
 from monitoring.evaluation.report import RunSummary
 from monitoring.evaluation.statistics.intervals import Interval
+from monitoring.models import EvaluationRun
 
 
 def run_as_dict(summary: RunSummary) -> dict[str, Any]:
@@ -29,6 +31,29 @@ def run_as_dict(summary: RunSummary) -> dict[str, Any]:
         "corpus_chunks": run.corpus_chunks,
         "status": run.status,
         "run": run.pk,
+    }
+
+
+def comparison_as_dict(comparison: CandidateComparison, baseline: EvaluationRun) -> dict[str, Any]:
+    """Return a candidate against the baseline, each measure with its difference and what is said of it."""
+    return {
+        "baseline": str(baseline.config),
+        "baseline_run": baseline.pk,
+        "common_items": comparison.common_items,
+        "measures": {
+            name: {
+                "difference": interval_as_dict(measure.paired.difference),
+                "test": measure.paired.test,
+                "p_value": measure.paired.p_value,
+                "corrected_p_value": measure.corrected_p_value,
+                "won": measure.paired.won,
+                "lost": measure.paired.lost,
+                "tied": measure.paired.tied,
+                "noise_floor": measure.noise_floor,
+                "outcome": measure.outcome,
+            }
+            for name, measure in comparison.measures.items()
+        },
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from monitoring.evaluation.comparison import CandidateComparison
 from monitoring.evaluation.report import RunSummary
 from monitoring.evaluation.results import in_order
 from monitoring.evaluation.statistics.intervals import Interval
@@ -23,13 +24,14 @@ def markdown_table(rows: Sequence[Row]) -> str:
     return "\n".join([lines[0], f"|{'---|' * len(rows[0])}", *lines[1:]])
 
 
-def with_interval(interval: Interval | None, digits: int = 3) -> str:
-    """Return "0.912 [0.894, 0.928]"; without an interval the mean alone, without a mean a dash."""
+def with_interval(interval: Interval | None, *, sign: str = "") -> str:
+    """Return "0.912 [0.894, 0.928]"; without an interval the mean alone, without a mean a dash. `sign`: "+" for
+    differences."""
     if interval is None:
         return "-"
     if interval.low is None or interval.high is None:
-        return f"{interval.value:.{digits}f} [no interval]"
-    return f"{interval.value:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+        return f"{interval.value:{sign}.3f} [no interval]"
+    return f"{interval.value:{sign}.3f} [{interval.low:{sign}.3f}, {interval.high:{sign}.3f}]"
 
 
 def summary_rows(summaries: Sequence[RunSummary]) -> list[Row]:
@@ -49,6 +51,33 @@ def summary_rows(summaries: Sequence[RunSummary]) -> list[Row]:
         rows.append(["cost (USD)", *(_dollars(summary) for summary in summaries)])
     rows.append(["run", *(str(summary.run.pk) for summary in summaries)])
     return rows
+
+
+def comparison_rows(comparison: CandidateComparison) -> list[Row]:
+    """Return a table of a candidate against the baseline, a measure a row."""
+    rows: list[Row] = [
+        ["measure", "baseline", "candidate", "difference", "p (corrected)", "won/lost/tied", "noise floor", "outcome"]
+    ]
+    for name, measure in comparison.measures.items():
+        paired = measure.paired
+        rows.append(
+            [
+                name,
+                f"{paired.baseline:.3f}",
+                f"{paired.candidate:.3f}",
+                with_interval(paired.difference, sign="+"),
+                p_value(measure.corrected_p_value),
+                f"{paired.won}/{paired.lost}/{paired.tied}",
+                "not measured" if measure.noise_floor is None else f"{measure.noise_floor:.3f}",
+                measure.outcome,
+            ]
+        )
+    return rows
+
+
+def p_value(value: float) -> str:
+    """Return a p-value; below what anyone needs to know, that it is below."""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _scored(summary: RunSummary) -> str:

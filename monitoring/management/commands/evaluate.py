@@ -3,6 +3,7 @@
 import json
 import sys
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from tqdm import tqdm
 
 from chat.exceptions import ChatError
 from chat.services.configs import find_config
-from monitoring.evaluation.export import run_as_dict
+from monitoring.evaluation.comparison import CandidateComparison, compare_runs
+from monitoring.evaluation.export import comparison_as_dict, run_as_dict
 from monitoring.evaluation.report import RunSummary, summarise
 from monitoring.evaluation.runner import Working, work_on
 from monitoring.evaluation.runs import find_dataset, resume_run, start_run, wait_until_free
-from monitoring.evaluation.tables import summary_rows, text_table
+from monitoring.evaluation.tables import comparison_rows, summary_rows, text_table
+from monitoring.exceptions import EvaluationError
 from monitoring.models import DatasetItem, EvaluationRun
 
 SPLITS = [*(split.lower() for split in DatasetItem.Split.values), EvaluationRun.ALL_SPLITS.lower()]
@@ -62,11 +65,17 @@ class Command(BaseCommand):
         except ChatError as error:
             raise CommandError(str(error)) from error
         figures = [run_as_dict(summary) for summary in summaries]
+        comparisons = compared(summaries)
+        for figure, comparison in zip(figures[1:], comparisons, strict=False):
+            figure["against"] = comparison_as_dict(comparison, summaries[0].run)
         if options["json_file"] == Path("-"):
             self.stdout.write(json.dumps(figures, indent=2))
         else:
             self.stdout.write(heading(summaries[0]))
             self.stdout.write(text_table(summary_rows(summaries)))
+            for comparison in comparisons:
+                self.stdout.write(f"\n{comparison.run.config} against {summaries[0].run.config}, question by question")
+                self.stdout.write(text_table(comparison_rows(comparison)))
             if options["json_file"]:
                 options["json_file"].write_text(json.dumps(figures, indent=2) + "\n")
         if unfinished := [summary for summary in summaries if summary.run.status != EvaluationRun.Status.DONE]:
@@ -134,6 +143,14 @@ def heading(summary: RunSummary) -> str:
     run = summary.run
     items = f"{summary.items} questions" + (f", each {run.repeat} times" if run.repeat > 1 else "")
     return f"Dataset {run.dataset} version {run.version}, split {run.split.lower()}, k = {run.k}, {items}"
+
+
+def compared(summaries: Sequence[RunSummary]) -> Sequence[CandidateComparison]:
+    """Return each further run against the first; nothing where there is one, or they cannot be compared."""
+    try:
+        return compare_runs([summary.run for summary in summaries]).candidates
+    except EvaluationError:  # one run, or --resume of runs on different datasets
+        return ()
 
 
 def why_unfinished(run: EvaluationRun) -> str:
