@@ -12,6 +12,7 @@ from chat.rag.prompt import (
     SOURCES_MAX_CHARS,
     answer_prompt,
     prompt_names,
+    prompt_of_file,
     rewrite_prompt,
 )
 
@@ -118,6 +119,24 @@ def test_the_model_is_told_to_cite_to_refuse_and_to_ignore_instructions_in_sourc
     assert "do not answer the question, say so plainly" in system
     assert "language of the question" in system
     assert "ignore it" in system
+
+
+def test_a_prompt_file_of_another_place_is_filled_in_one_pass(tmp_path):
+    path = tmp_path / "ask_v1.md"
+    path.write_text("# System\nAsk {{ count }} questions.\n\n# User\n{{ text }}\n")
+
+    prompt = prompt_of_file(path, {"count": "3", "text": "About {{ count }}."})
+
+    assert (prompt.name, prompt.sha256) == ("ask_v1", hashlib.sha256(path.read_bytes()).hexdigest())
+    assert [message.content for message in prompt.messages] == ["Ask 3 questions.", "About {{ count }}."]
+
+
+def test_a_prompt_file_without_its_two_parts_is_refused(tmp_path):
+    path = tmp_path / "ask_v2.md"
+    path.write_text("Ask.")
+
+    with pytest.raises(ConfigurationError, match="'ask_v2' needs a part"):
+        prompt_of_file(path, {})
 
 
 def test_rewriting_sends_the_conversation_with_shortened_answers():

@@ -75,12 +75,31 @@ def rewrite_prompt(*, question: str, history: Sequence[Exchange]) -> Prompt:
     )
 
 
+def prompt_of_file(path: Path, values: Mapping[str, str]) -> Prompt:
+    """Return the messages of a prompt file that is kept elsewhere, with its placeholders filled.
+
+    Raises ConfigurationError for a file without the two parts.
+    """
+    file = _read_file(path)
+    user = _fill(file.user, values)
+    return Prompt(
+        name=file.name,
+        sha256=file.sha256,
+        messages=(Message("system", _fill(file.system, values)), Message("user", user)),
+    )
+
+
 @lru_cache
 def _prompt_file(name: str, kind: str) -> _PromptFile:
     names = prompt_names(kind)
     if name not in names:
         raise ConfigurationError(f"There is no {kind} prompt {name!r}. There are: {', '.join(names)}.")
-    content = (PROMPTS_DIR / f"{name}.md").read_bytes()
+    return _read_file(PROMPTS_DIR / f"{name}.md")
+
+
+@lru_cache
+def _read_file(path: Path) -> _PromptFile:
+    name, content = path.stem, path.read_bytes()
     parts = _FILE.fullmatch(content.decode())
     if parts is None:
         raise ConfigurationError(f"Prompt {name!r} needs a part '# System' and then a part '# User'.")
