@@ -10,12 +10,13 @@ import sys
 import threading
 from typing import cast
 
+import django
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 
 from chat.exceptions import ChatError
 from ragsite import embedded
 from ragsite.gate import Application, Gate, Message, Receive, Send
+from ragsite.one_thread import OneThreadHandler
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,8 @@ sys.setswitchinterval(0.001)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ragsite.settings")
 embedded.provide()  # before Django reads its settings: it sets DATABASE_URL
-django_application = Gate(cast(Application, get_asgi_application()))
+django.setup(set_prefix=False)
+django_application = Gate(cast(Application, OneThreadHandler()))
 
 from chat import streaming  # noqa: E402 # imports models, so Django must be set up
 from chat.rag.embed import LOCAL_NAME, get_embedder  # noqa: E402

@@ -4,11 +4,17 @@ Django gives each request a thread, and Python runs one thread at a time: three 
 hundredth, and the streams that are running, whose loop is one thread among them, as little. Behind the gate a burst
 waits in line, and each request that is let in is answered quickly. A stream leaves the gate when its first bytes are
 sent. A plain form post passes by, since it may wait for a whole answer (pages without JavaScript).
+
+Each place has a thread that its requests use one after the other, and that keeps what Django builds for a thread, such
+as the database's wrapper; a thread of its own for each request cost 1 ms of processor time.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+from asgiref.sync import ThreadSensitiveContext
 
 Message = MutableMapping[str, Any]  # as the ASGI specification calls both events and scopes
 Receive = Callable[[], Awaitable[Message]]
@@ -25,6 +31,7 @@ class Gate:
     def __init__(self, application: Application, places: int = PLACES) -> None:
         self.application = application
         self.places = asyncio.Semaphore(places)
+        self.threads = [ThreadPoolExecutor(1, f"place-{number}") for number in range(places)]
         self.in_line = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -36,20 +43,26 @@ class Gate:
             await self.places.acquire()
         finally:
             self.in_line -= 1
+        thread = self.threads.pop()
         is_inside = True
 
-        async def send_and_leave(message: Message) -> None:
+        def leave() -> None:
             nonlocal is_inside
-            if is_inside and message["type"] == "http.response.start":
+            if is_inside:
                 is_inside = False
+                self.threads.append(thread)
                 self.places.release()
+
+        async def send_and_leave(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                leave()
             await send(message)
 
         try:
-            await self.application(scope, receive, send_and_leave)
+            async with ThreadSensitiveContext(executor=thread):
+                await self.application(scope, receive, send_and_leave)
         finally:
-            if is_inside:
-                self.places.release()
+            leave()
 
 
 def _may_wait_inside(scope: Message) -> bool:
