@@ -11,7 +11,7 @@ from django.db import connection
 
 from chat.exceptions import RetrievalError
 from chat.models import Chunk, Collection, Document, Embedder, Embedding
-from chat.rag.config import Hit, Query, SearchMode
+from chat.rag.config import Fusion, FusionMethod, Hit, Query, SearchMode
 from chat.rag.embed import LOCAL_NAME, get_embedder
 from chat.rag.search import EXACT_SCAN_MAX_VECTORS, is_relevant, search, search_many
 
@@ -180,13 +180,13 @@ def test_hybrid_adds_reciprocal_ranks_of_both_legs(guide, embedder):
     by_vector = make_chunk(guide, "Nothing.", vectors=[(embedder, NEAR)])
     by_text = make_chunk(guide, "A backup backup.")
 
-    hits = find("backup", SearchMode.HYBRID, embedder=embedder)
+    hits = find("backup", SearchMode.HYBRID, embedder=embedder, fusion=Fusion(FusionMethod.RRF, text_weight=0.5))
 
     found = {hit.chunk_id: (hit.text_rank, hit.vector_rank, hit.score) for hit in hits}
     assert hits[0].chunk_id == by_both.pk
-    assert found[by_both.pk] == (2, 2, pytest.approx(1 / 62 + 1 / 62))
-    assert found[by_vector.pk] == (None, 1, pytest.approx(1 / 61))
-    assert found[by_text.pk] == (1, None, pytest.approx(1 / 61))
+    assert found[by_both.pk] == (2, 2, pytest.approx((1 / 62 + 1 / 62) / 2))
+    assert found[by_vector.pk] == (None, 1, pytest.approx(1 / 61 / 2))
+    assert found[by_text.pk] == (1, None, pytest.approx(1 / 61 / 2))
     assert [hit.similarity for hit in hits if hit.chunk_id == by_vector.pk] == [pytest.approx(1)]
 
 

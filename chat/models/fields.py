@@ -9,24 +9,33 @@ from django.db.models.expressions import Func
 
 class RegConfigField(models.CharField):  # type: ignore[type-arg] # not subscriptable at run time
     """Name of a PostgreSQL text-search configuration ("english"), kept as `regconfig`, because only with that type may
-    `to_tsvector` stand in a generated column."""
+    words be stemmed in a generated column."""
 
     def db_type(self, connection: Any) -> str:
         return "regconfig"
 
 
 class ChunkSearchVector(Func):
-    """Lexemes of a chunk: title weighted A, body B, headings C, stemmed by the language column."""
+    """What migration 0001 filled `Chunk.search_vector` by; it is `ChunkLexemes` now."""
 
     output_field = SearchVectorField()
+    lexemes_function = "to_tsvector"
 
     def __init__(self, *columns: Any) -> None:
         super().__init__(*(columns or ("language", "title", "text", "heading_path")))
 
     def as_sql(self, compiler: Any, connection: Any, *args: Any, **extra: Any) -> tuple[str, Any]:
         language, title, text, headings = (compiler.compile(e)[0] for e in self.get_source_expressions())
+        lexemes = self.lexemes_function
         return (
-            f"(setweight(to_tsvector({language}, {title}), 'A')"
-            f" || setweight(to_tsvector({language}, {text}), 'B')"
-            f" || setweight(to_tsvector({language}, {headings}), 'C'))"
+            f"(setweight({lexemes}({language}, {title}), 'A')"
+            f" || setweight({lexemes}({language}, {text}), 'B')"
+            f" || setweight({lexemes}({language}, {headings}), 'C'))"
         ), ()
+
+
+class ChunkLexemes(ChunkSearchVector):
+    """Lexemes of a chunk: title weighted A, body B, headings C, split and stemmed by `chat_lexemes` (migration
+    0005_split_words) in the language of its column."""
+
+    lexemes_function = "chat_lexemes"

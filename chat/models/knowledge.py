@@ -5,14 +5,13 @@ chat/models/words.py."""
 
 from datetime import date
 
-from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from pgvector.django import VectorField
 
-from chat.models.fields import ChunkSearchVector, RegConfigField
+from chat.models.fields import ChunkLexemes, RegConfigField
 
 
 class CollectionQuerySet(models.QuerySet["Collection"]):
@@ -154,7 +153,7 @@ class Chunk(models.Model):
     content_hash = models.CharField(max_length=64)
     language = RegConfigField(max_length=20, default="english")
     search_vector = models.GeneratedField(
-        expression=ChunkSearchVector(), output_field=SearchVectorField(), db_persist=True
+        expression=ChunkLexemes(), output_field=SearchVectorField(), db_persist=True
     )
 
     objects = ChunkQuerySet.as_manager()
@@ -164,10 +163,6 @@ class Chunk(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["document", "position"], name="chat_chunk_position"),
             models.CheckConstraint(name="chat_chunk_span", condition=Q(end__gt=models.F("start"))),
-        ]
-        indexes = [
-            # text search: search_vector @@ query
-            GinIndex(fields=["search_vector"], name="chat_chunk_search_gin"),
         ]
 
     def __str__(self) -> str:

@@ -22,18 +22,31 @@ class SearchMode(StrEnum):
 class FusionMethod(StrEnum):
     """How hybrid search makes one score of a chunk's score by words and its similarity."""
 
-    RRF = "rrf"
-    CONVEX = "convex"
+    RRF = "rrf"  # by the ranks of the two legs
+    CONVEX = "convex"  # score by words, the best counting 1, and similarity
+    STANDARD = "standard"  # both as standard scores of the candidates
+
+
+@dataclass(frozen=True, slots=True)
+class Bm25:
+    """How words are counted: `k1` and `b` as in the literature, and what a word in title or headings counts for, where
+    one in the text counts 1."""
+
+    k1: float = 1.2
+    b: float = 0.75
+    title_weight: float = 2.0
+    heading_weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """How hybrid search weighs its two legs."""
+    """How words are counted, and how hybrid search weighs its two legs."""
 
-    method: FusionMethod = FusionMethod.RRF
+    method: FusionMethod = FusionMethod.CONVEX
     text_weight: float = 0.5  # 0..1; the vector leg has the rest
     rrf_k: int = 60
     depth: int = 50  # how many chunks of each leg are fused
+    bm25: Bm25 = Bm25()
 
 
 DEFAULT_FUSION = Fusion()
@@ -84,8 +97,9 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A retrieved chunk for one question. `rank` starts at 1; ranks and scores of a leg are None where that leg did not
-    find the chunk; `similarity` is the cosine in -1..1, None where it was not computed."""
+    """A retrieved chunk for one question. `rank` starts at 1; the rank of a leg is None where that leg did not find the
+    chunk, `text_score` where no word of the question is in it or words were not looked at; `similarity` is the cosine
+    in -1..1, None where it was not computed."""
 
     rank: int
     score: float

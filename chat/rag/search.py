@@ -1,193 +1,37 @@
-"""Find the chunks that may answer a question: by words (PostgreSQL full-text), by meaning (pgvector), or by both.
+"""Find the chunks that may answer a question: by words (BM25), by meaning (pgvector), or by both.
 
-Text: the question's lexemes are OR-ed. The AND that `websearch_to_tsquery` makes wants every word of the question in
-one chunk, and finds a fifth of what OR finds; the rank sorts out the rest. Each chunk is asked in its own language.
+Text: chunks with any word of the question are ranked by BM25, see chat/rag/lexical.py. Each collection is asked in its
+own language.
 
-Vector: an embedder's vectors have a partial HNSW index `WHERE embedder_id = N` over `vector::halfvec(D)`. PostgreSQL
-uses it only when the statement says the same with literals, so these two integers, which come from the embedder's row,
-are put into the statement; all else is a parameter. An index scan filters after it has looked, and so can end short of
-hits in a collection that is far from the question: few vectors are scanned exactly, and a scan that ends short is done
-again exactly.
+Vector: few vectors are scanned exactly. Of many an HNSW index is asked, which filters after it has looked, and so can
+end short of hits in a collection that is far from the question; a scan that ends short is done again exactly.
 
-Every statement has a total order: the same question gives the same hits.
+Hybrid: the best of both legs, each with its exact score by both, are ranked by one fused score.
+
+One question is searched for as one of many, by the same statements (chat/rag/search_sql.py). Each has a total order:
+the same question gives the same hits.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
 from psycopg import sql
 
 from chat.exceptions import RetrievalError
-from chat.rag.config import DEFAULT_FUSION, Fusion, FusionMethod, Hit, Query, SearchMode
+from chat.rag.config import DEFAULT_FUSION, Fusion, Hit, Query, SearchMode
+from chat.rag.search_sql import EXACT_DISTANCE, FUSED_SCORES, INDEXED_DISTANCE, IS_SMALL_SQL, STATEMENTS
 
-# ts_rank's weights of D, C (headings), B (body) and A (title), and its normalisation: 1 divides by 1 + log(length).
-# Measured on 693 questions to a FAQ, first 5 hits: 0.970 of the answers found, mean reciprocal rank 0.911.
-# Headings at 0.1: 0.963, 0.900. No normalisation: 0.938, 0.837. Body at half the title's weight: 0.952, 0.844.
-TEXT_WEIGHTS = "{0.1, 1, 1, 1}"
-TEXT_NORMALISATION = 1
 # Up to here an exact scan takes a few milliseconds and finds everything.
 EXACT_SCAN_MAX_VECTORS = 5_000
 # Breadth of an HNSW scan. At a million vectors it finds 0.98 of the true ten nearest in 7 ms; pgvector's 40 finds 0.88.
 HNSW_EF_SEARCH = 200
 # How many vectors an index scan may look at while a filter refuses them (pgvector's default is 20,000).
 HNSW_MAX_SCAN_TUPLES = 100_000
-
-TEXT_SQL = """
-WITH text_query AS MATERIALIZED (
-    SELECT language::regconfig AS language,
-           replace(plainto_tsquery(language::regconfig, %(question)s)::text, ' & ', ' | ')::tsquery AS lexemes
-      FROM (SELECT DISTINCT language
-              FROM chat_collection
-             WHERE %(collection_id)s::bigint IS NULL
-                OR id = %(collection_id)s) AS languages
-),
-text_hits AS (
-    SELECT chunk.id AS chunk_id,
-           ts_rank(%(text_weights)s::real[], chunk.search_vector, lexemes, %(text_normalisation)s) AS score
-      FROM text_query
-      JOIN chat_chunk AS chunk
-        ON chunk.search_vector @@ lexemes
-       AND chunk.language = text_query.language
-     WHERE %(collection_id)s::bigint IS NULL
-        OR chunk.collection_id = %(collection_id)s
-  ORDER BY score DESC, chunk.id
-     LIMIT %(top_k)s
-)
-   SELECT score,
-          chunk.id AS chunk_id,
-          chunk.document_id,
-          chunk.title AS document_title,
-          chunk.heading_path,
-          chunk.text,
-          row_number() OVER (ORDER BY score DESC, chunk.id) AS text_rank,
-          score AS text_score,
-          NULL AS vector_rank,
-          1 - (embedding.vector <=> %(query_vector)s::vector) AS similarity
-     FROM text_hits
-     JOIN chat_chunk AS chunk ON chunk.id = text_hits.chunk_id
-LEFT JOIN chat_embedding AS embedding
-       ON embedding.chunk_id = chunk.id
-      AND embedding.embedder_id = {embedder_id}
- ORDER BY score DESC, chunk.id
-    LIMIT %(top_k)s
-"""
-
-VECTOR_SQL = """
-WITH nearest AS MATERIALIZED (
-    SELECT chunk_id
-      FROM chat_embedding
-     WHERE embedder_id = {embedder_id}
-       AND (%(collection_id)s::bigint IS NULL
-            OR collection_id = %(collection_id)s)
-  ORDER BY {distance}
-     LIMIT %(top_k)s
-),
-vector_hits AS (
-    SELECT nearest.chunk_id,
-           1 - (vector <=> %(query_vector)s::vector) AS similarity
-      FROM nearest
-      JOIN chat_embedding AS embedding
-        ON embedding.chunk_id = nearest.chunk_id
-       AND embedding.embedder_id = {embedder_id}
-)
-  SELECT similarity AS score,
-         chunk.id AS chunk_id,
-         chunk.document_id,
-         chunk.title AS document_title,
-         chunk.heading_path,
-         chunk.text,
-         NULL AS text_rank,
-         NULL AS text_score,
-         row_number() OVER (ORDER BY similarity DESC, chunk.id) AS vector_rank,
-         similarity,
-         (SELECT count(*) FROM nearest) AS nearest_count
-    FROM vector_hits
-    JOIN chat_chunk AS chunk ON chunk.id = vector_hits.chunk_id
-ORDER BY similarity DESC, chunk.id
-   LIMIT %(top_k)s
-"""
-
-HYBRID_SQL = """
-WITH text_query AS MATERIALIZED (
-    SELECT language::regconfig AS language,
-           replace(plainto_tsquery(language::regconfig, %(question)s)::text, ' & ', ' | ')::tsquery AS lexemes
-      FROM (SELECT DISTINCT language
-              FROM chat_collection
-             WHERE %(collection_id)s::bigint IS NULL
-                OR id = %(collection_id)s) AS languages
-),
-text_scores AS (
-    SELECT chunk.id AS chunk_id,
-           ts_rank(%(text_weights)s::real[], chunk.search_vector, lexemes, %(text_normalisation)s) AS score
-      FROM text_query
-      JOIN chat_chunk AS chunk
-        ON chunk.search_vector @@ lexemes
-       AND chunk.language = text_query.language
-     WHERE %(collection_id)s::bigint IS NULL
-        OR chunk.collection_id = %(collection_id)s
-  ORDER BY score DESC, chunk.id
-     LIMIT %(fusion_depth)s
-),
-text_hits AS (
-    SELECT chunk_id,
-           score,
-           row_number() OVER (ORDER BY score DESC, chunk_id) AS rank
-      FROM text_scores
-),
-nearest AS MATERIALIZED (
-    SELECT chunk_id,
-           {distance} AS distance
-      FROM chat_embedding
-     WHERE embedder_id = {embedder_id}
-       AND (%(collection_id)s::bigint IS NULL
-            OR collection_id = %(collection_id)s)
-  ORDER BY {distance}
-     LIMIT %(fusion_depth)s
-),
-vector_hits AS (
-    SELECT chunk_id,
-           row_number() OVER (ORDER BY distance, chunk_id) AS rank
-      FROM nearest
-),
-fused AS (
-         SELECT chunk_id,
-                text_hits.rank AS text_rank,
-                text_hits.score AS text_score,
-                vector_hits.rank AS vector_rank,
-                coalesce(%(text_weight)s::float8 / (%(rrf_k)s + text_hits.rank), 0)
-                    + coalesce(%(vector_weight)s::float8 / (%(rrf_k)s + vector_hits.rank), 0) AS score
-           FROM text_hits
-FULL OUTER JOIN vector_hits USING (chunk_id)
-       ORDER BY score DESC, chunk_id
-          LIMIT %(top_k)s
-)
-   SELECT score,
-          chunk.id AS chunk_id,
-          chunk.document_id,
-          chunk.title AS document_title,
-          chunk.heading_path,
-          chunk.text,
-          text_rank,
-          text_score,
-          vector_rank,
-          1 - (embedding.vector <=> %(query_vector)s::vector) AS similarity,
-          (SELECT count(*) FROM nearest) AS nearest_count
-     FROM fused
-     JOIN chat_chunk AS chunk ON chunk.id = fused.chunk_id
-LEFT JOIN chat_embedding AS embedding
-       ON embedding.chunk_id = chunk.id
-      AND embedding.embedder_id = {embedder_id}
- ORDER BY score DESC, chunk.id
-    LIMIT %(top_k)s
-"""
-
-# The distance as the embedder's index has it, and as no index has it, which makes the scan exact.
-INDEXED_DISTANCE = "vector::halfvec({dimensions}) <=> %(query_vector)s::halfvec({dimensions})"
-EXACT_DISTANCE = "vector <=> %(query_vector)s::vector"
-
-_STATEMENTS = {SearchMode.TEXT: TEXT_SQL, SearchMode.VECTOR: VECTOR_SQL, SearchMode.HYBRID: HYBRID_SQL}
+# Questions in one statement: enough that planning it costs little, few enough for its text.
+BATCH_QUERIES = 200
 
 
 def search(
@@ -207,36 +51,16 @@ def search(
     A question of stop words only has no hits by text. One query; vector and hybrid mode count the vectors before.
     Raises RetrievalError where a vector is missing or has the wrong length.
     """
-    if query_vector is None and mode is not SearchMode.TEXT:
-        raise RetrievalError(f"Search mode {mode} needs the question's vector, and there is none. Use mode text.")
-    if query_vector is not None and len(query_vector) != dimensions:
-        raise RetrievalError(
-            f"The question's vector has {len(query_vector)} numbers, the embedder's vectors have {dimensions}."
-            " Embed the question by the embedder that is searched."
-        )
-    if fusion.method is not FusionMethod.RRF:
-        raise RetrievalError(f"Fusion {fusion.method} cannot be used yet.")
-    parameters = {
-        "question": question.replace("\0", " "),  # PostgreSQL's text has no NUL
-        "query_vector": None if query_vector is None else f"[{','.join(str(float(x)) for x in query_vector)}]",
-        "collection_id": collection_id,
-        "top_k": top_k,
-        "fusion_depth": max(fusion.depth, top_k),
-        "rrf_k": fusion.rrf_k,
-        "text_weight": 2 * fusion.text_weight,
-        "vector_weight": 2 * (1 - fusion.text_weight),
-        "text_weights": TEXT_WEIGHTS,
-        "text_normalisation": TEXT_NORMALISATION,
-    }
-    if mode is SearchMode.TEXT:
-        return _hits(_rows(_statement(mode, embedder_id, EXACT_DISTANCE, dimensions), parameters))
-    if _is_small(embedder_id, collection_id):
-        return _hits(_rows(_statement(mode, embedder_id, EXACT_DISTANCE, dimensions), parameters))
-    rows = _rows_by_index(_statement(mode, embedder_id, INDEXED_DISTANCE, dimensions), parameters)
-    wanted = parameters["top_k" if mode is SearchMode.VECTOR else "fusion_depth"]
-    if not rows or rows[0]["nearest_count"] < wanted:
-        rows = _rows(_statement(mode, embedder_id, EXACT_DISTANCE, dimensions), parameters)
-    return _hits(rows)
+    (hits,) = search_many(
+        queries=[Query(question, query_vector, collection_id)],
+        mode=mode,
+        embedder_id=embedder_id,
+        dimensions=dimensions,
+        top_k=top_k,
+        fusion=fusion,
+        with_text=True,
+    )
+    return hits
 
 
 def search_many(
@@ -251,22 +75,20 @@ def search_many(
 ) -> list[list[Hit]]:
     """Return for each query, in order, what `search` returns for it. Without `with_text` the hits have no text, which
     an evaluation of ranks does not read. Raises RetrievalError as `search` does."""
-    return [
-        [
-            hit if with_text else replace(hit, text="")
-            for hit in search(
-                question=query.question,
-                query_vector=query.vector,
-                mode=mode,
-                collection_id=query.collection_id,
-                embedder_id=embedder_id,
-                dimensions=dimensions,
-                top_k=top_k,
-                fusion=fusion,
-            )
-        ]
-        for query in queries
-    ]
+    for query in queries:
+        _check(query, mode, dimensions)
+    wanted = _Wanted(mode, embedder_id, dimensions, top_k, fusion, with_text)
+    by_collection: dict[int | None, list[int]] = defaultdict(list)
+    for index, query in enumerate(queries):
+        by_collection[query.collection_id].append(index)
+    found: dict[int, list[Hit]] = {}
+    for collection_id, indexes in by_collection.items():
+        by_index = mode is not SearchMode.TEXT and not _is_small(embedder_id, collection_id)
+        for at in range(0, len(indexes), BATCH_QUERIES):
+            batch = indexes[at : at + BATCH_QUERIES]
+            rows = _rows_of_each(wanted, collection_id, [queries[index] for index in batch], by_index=by_index)
+            found.update(zip(batch, map(_hits, rows), strict=True))
+    return [found[index] for index in range(len(queries))]
 
 
 def is_relevant(hits: Sequence[Hit], *, min_similarity: float) -> bool:
@@ -291,30 +113,92 @@ def is_relevant(hits: Sequence[Hit], *, min_similarity: float) -> bool:
     return max(similarities) >= min_similarity if similarities else bool(hits)
 
 
-def _statement(mode: SearchMode, embedder_id: int, distance: str, dimensions: int) -> sql.Composed:
-    """The statement of a mode with the two integers of the embedder as literals, for its partial index."""
-    literals = {"embedder_id": sql.Literal(int(embedder_id)), "dimensions": sql.Literal(int(dimensions))}
-    return sql.SQL(_STATEMENTS[mode]).format(distance=sql.SQL(distance).format(**literals), **literals)
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What is searched for with each question."""
+
+    mode: SearchMode
+    embedder_id: int
+    dimensions: int
+    top_k: int
+    fusion: Fusion
+    with_text: bool
+
+    @property
+    def depth(self) -> int:
+        """How many chunks of a leg are read."""
+        return max(self.fusion.depth, self.top_k) if self.mode is SearchMode.HYBRID else self.top_k
+
+    def statement(self, distance: str) -> sql.Composed:
+        """The mode's statement, with the two integers of the embedder as literals, for its partial index."""
+        literals = {"embedder_id": sql.Literal(self.embedder_id), "dimensions": sql.Literal(self.dimensions)}
+        return sql.SQL(STATEMENTS[self.mode]).format(
+            distance=sql.SQL(distance).format(**literals),
+            score=sql.SQL(FUSED_SCORES[self.fusion.method]),
+            text=sql.SQL("chunk.text" if self.with_text else "''"),
+            **literals,
+        )
+
+    def parameters(self, collection_id: int | None, queries: Sequence[Query]) -> dict[str, Any]:
+        """What the statement asks of one collection, or of all."""
+        bm25 = self.fusion.bm25
+        return {
+            "questions": [query.question.replace("\0", " ") for query in queries],  # PostgreSQL's text has no NUL
+            "vectors": [_vector_text(query.vector) for query in queries],
+            "collection_id": collection_id,
+            "top_k": self.top_k,
+            "depth": self.depth,
+            "text_weight": self.fusion.text_weight,
+            "rrf_k": self.fusion.rrf_k,
+            "k1": bm25.k1,
+            "b": bm25.b,
+            "title_weight": bm25.title_weight,
+            "heading_weight": bm25.heading_weight,
+        }
+
+
+def _vector_text(vector: Sequence[float] | None) -> str | None:
+    return None if vector is None else f"[{','.join(map(repr, map(float, vector)))}]"
+
+
+def _check(query: Query, mode: SearchMode, dimensions: int) -> None:
+    if query.vector is None and mode is not SearchMode.TEXT:
+        raise RetrievalError(f"Search mode {mode} needs the question's vector, and there is none. Use mode text.")
+    if query.vector is not None and len(query.vector) != dimensions:
+        raise RetrievalError(
+            f"The question's vector has {len(query.vector)} numbers, the embedder's vectors have {dimensions}."
+            " Embed the question by the embedder that is searched."
+        )
 
 
 def _is_small(embedder_id: int, collection_id: int | None) -> bool:
-    """Whether so few vectors are searched that an exact scan is fast; counts no further than that."""
-    counted = """
-        SELECT count(*)
-          FROM (SELECT
-                  FROM chat_embedding
-                 WHERE embedder_id = %(embedder_id)s
-                   AND (%(collection_id)s::bigint IS NULL
-                        OR collection_id = %(collection_id)s)
-                 LIMIT %(limit)s) AS first_vectors
-    """
+    """Whether so few vectors are searched that an exact scan is fast."""
     limit = EXACT_SCAN_MAX_VECTORS + 1
     with connection.cursor() as cursor:
-        cursor.execute(counted, {"embedder_id": embedder_id, "collection_id": collection_id, "limit": limit})
-        return bool(cursor.fetchone()[0] < limit)
+        cursor.execute(IS_SMALL_SQL, {"embedder_id": embedder_id, "collection_id": collection_id, "limit": limit})
+        return bool(cursor.fetchone()[0])
 
 
-def _rows_by_index(statement: sql.Composed, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+Row = dict[str, Any]
+
+
+def _rows_of_each(
+    wanted: _Wanted, collection_id: int | None, queries: Sequence[Query], *, by_index: bool
+) -> list[list[Row]]:
+    """The rows of each query, best first."""
+    parameters = wanted.parameters(collection_id, queries)
+    if not by_index:
+        return _rows(wanted.statement(EXACT_DISTANCE), parameters, len(queries))
+    found = _rows_by_index(wanted.statement(INDEXED_DISTANCE), parameters, len(queries))
+    short = [at for at, rows in enumerate(found) if not rows or rows[0]["nearest_count"] < wanted.depth]
+    if short:
+        again = _rows_of_each(wanted, collection_id, [queries[at] for at in short], by_index=False)
+        for at, rows in zip(short, again, strict=True):
+            found[at] = rows
+    return found
+
+
+def _rows_by_index(statement: sql.Composed, parameters: dict[str, Any], count: int) -> list[list[Row]]:
     """Run with pgvector's settings for this one transaction; the statement orders again what a relaxed scan gives."""
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -324,19 +208,23 @@ def _rows_by_index(statement: sql.Composed, parameters: dict[str, Any]) -> list[
                        set_config('hnsw.ef_search', %s, true),
                        set_config('hnsw.max_scan_tuples', %s, true)
                 """,
-                [str(max(HNSW_EF_SEARCH, parameters["fusion_depth"])), str(HNSW_MAX_SCAN_TUPLES)],
+                [str(max(HNSW_EF_SEARCH, parameters["depth"])), str(HNSW_MAX_SCAN_TUPLES)],
             )
-        return _rows(statement, parameters)
+        return _rows(statement, parameters, count)
 
 
-def _rows(statement: sql.Composed, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+def _rows(statement: sql.Composed, parameters: dict[str, Any], count: int) -> list[list[Row]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         names = [column.name for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        rows: list[list[Row]] = [[] for _ in range(count)]
+        for values in cursor.fetchall():
+            row = dict(zip(names, values, strict=True))
+            rows[row["number"] - 1].append(row)
+    return rows
 
 
-def _hits(rows: list[dict[str, Any]]) -> list[Hit]:
+def _hits(rows: list[Row]) -> list[Hit]:
     """Rows in their order as hits ranked from 1."""
     return [
         Hit(
