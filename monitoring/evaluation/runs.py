@@ -82,6 +82,14 @@ def start_run(
     return run
 
 
+def newest_finished(*, dataset: Dataset, **wanted: Any) -> EvaluationRun | None:
+    """Return the newest finished run on all items of the dataset's newest version with these values, if any."""
+    rows = EvaluationRun.objects.filter(
+        dataset=dataset, version=_version(dataset, None), item_limit=None, status=Status.DONE, **wanted
+    )
+    return rows.order_by("-pk").first()
+
+
 def find_dataset(name: str) -> Dataset:
     """Return a dataset by its name. Raises EvaluationError, which names those there are."""
     try:

@@ -1,41 +1,33 @@
 """`manage.py evaluate --dataset NAME --config NAME`: put a split of a dataset through one or several configs."""
 
 import json
-import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
-from tqdm import tqdm
+from django.core.management.base import CommandError
 
 from chat.exceptions import ChatError
 from chat.services.configs import find_config
 from monitoring.evaluation.comparison import CandidateComparison, compare_runs
 from monitoring.evaluation.export import comparison_as_dict, run_as_dict
 from monitoring.evaluation.report import RunSummary, summarise
-from monitoring.evaluation.runner import Working, work_on
+from monitoring.evaluation.runner import Working
 from monitoring.evaluation.runs import find_dataset, resume_run, start_run, wait_until_free
 from monitoring.evaluation.tables import comparison_rows, summary_rows, text_table
 from monitoring.exceptions import EvaluationError
-from monitoring.models import DatasetItem, EvaluationRun
+from monitoring.management.running import SPLITS, RunsCommand, find_run, why_unfinished, work_with_bar
+from monitoring.models import EvaluationRun
 
-SPLITS = [*(split.lower() for split in DatasetItem.Split.values), EvaluationRun.ALL_SPLITS.lower()]
 
-
-class Command(BaseCommand):
+class Command(RunsCommand):
     """Prints a table on stdout; the progress bar goes to stderr. Exit status 1 when a run does not finish."""
 
     help = (
         "Evaluate pipeline configs on a dataset. Without --answers only the search is measured, and no model is asked. "
         "A run that was stopped or killed goes on with --resume RUN, and does nothing twice."
     )
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """Let --version mean the dataset's, not Django's."""
-        return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dataset", metavar="NAME", help="the questions")
@@ -89,13 +81,13 @@ class Command(BaseCommand):
             for run in runs:
                 wait_until_free(run)
                 resume_run(run=run, enqueue=False)
-            return [self._work_on(find_run(run.pk), working) for run in runs]
+            return [evaluated(find_run(run.pk), working) for run in runs]
         if not options["dataset"] or not options["configs"]:
             raise CommandError("Say --dataset NAME and --config NAME (or --resume RUN, to go on with a run).")
         dataset = find_dataset(options["dataset"])
         configs = [find_config(name) for name in options["configs"]]
         return [
-            self._work_on(
+            evaluated(
                 start_run(
                     dataset=dataset,
                     config=config,
@@ -113,29 +105,10 @@ class Command(BaseCommand):
             for config in configs
         ]
 
-    def _work_on(self, run: EvaluationRun, working: Working) -> RunSummary:
-        with tqdm(
-            total=run.total_items,
-            initial=run.done_items,
-            desc=str(run.config),
-            unit="question",
-            file=sys.stderr,
-            disable=not sys.stderr.isatty(),
-            leave=False,
-        ) as bar:
 
-            def on_progress(items: int) -> None:
-                bar.update(items)
-
-            try:
-                status = work_on(run.pk, replace(working, on_progress=on_progress))
-            except KeyboardInterrupt:
-                raise CommandError(
-                    f"Stopped. What is finished stays; go on: manage.py evaluate --resume {run.pk}", returncode=130
-                ) from None
-        if status is None:
-            raise CommandError(f"Run {run.pk} was taken by another process, such as the worker; see it in the admin.")
-        return summarise(find_run(run.pk), with_slices=False)
+def evaluated(run: EvaluationRun, working: Working) -> RunSummary:
+    """Work on a run, and return what it says."""
+    return summarise(work_with_bar(run, working), with_slices=False)
 
 
 def heading(summary: RunSummary) -> str:
@@ -151,19 +124,3 @@ def compared(summaries: Sequence[RunSummary]) -> Sequence[CandidateComparison]:
         return compare_runs([summary.run for summary in summaries]).candidates
     except EvaluationError:  # one run, or --resume of runs on different datasets
         return ()
-
-
-def why_unfinished(run: EvaluationRun) -> str:
-    """One line: what became of a run, and what to do."""
-    reason = f": {run.error}" if run.error else "."
-    return f"Run {run.pk} ({run.config}) {run.get_status_display()}{reason} Go on: manage.py evaluate --resume {run.pk}"
-
-
-def find_run(number: int) -> EvaluationRun:
-    """Return a run with what its summary reads."""
-    try:
-        return EvaluationRun.objects.select_related("config__embedder", "dataset").get(pk=number)
-    except EvaluationRun.DoesNotExist as error:
-        last = EvaluationRun.objects.order_by("-pk").values_list("pk", flat=True)[:5]
-        known = ", ".join(map(str, last)) or "none"
-        raise CommandError(f"There is no run {number}; the last ones: {known}.") from error
