@@ -10,6 +10,7 @@ from django.db import connection
 from django.urls import reverse
 
 from chat.models import ModelPrice, PipelineConfig
+from chat.rag.config import ContextSize, Provider, Reranker
 from tests.factories import make_config, make_embedder, make_turn, make_user
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +32,14 @@ def _values(**overrides):
         "model": "offline/extractive",
         "prompt": "answer_v1",
         "rewrite": "on",
+        "fusion": "rrf",
+        "text_weight": 0.5,
+        "query_count": 1,
+        "max_per_document": 0,
+        "rerank": "",
+        "rerank_depth": 20,
+        "rerank_model": "",
+        "context": "chunk",
         **overrides,
     }
 
@@ -64,6 +73,13 @@ def test_same_name_is_added_as_the_next_version(admin):
         ("prompt", "answer_v99", "answer_v99 is not one of the available choices"),
         ("embedder", 999999, "is not one of the available choices"),
         ("top_k", 51, "less than or equal to 50"),
+        ("text_weight", 1.5, "less than or equal to 1"),
+        ("query_count", 0, "greater than or equal to 1"),
+        ("query_count", 2, "offline/extractive is none: choose another model, or search 1 phrasing"),
+        ("rerank", "llm", "offline/extractive is none: name one that re-ranks"),
+        ("rerank_depth", 1, "greater than or equal to 2"),
+        ("rerank_model", "nowhere/x", "No model server"),
+        ("context", "book", "book is not one of the available choices"),
     ],
 )
 def test_config_names_only_what_exists(admin, field, value, message):
@@ -72,6 +88,21 @@ def test_config_names_only_what_exists(admin, field, value, message):
     assert response.status_code == 200
     assert message in response.content.decode()
     assert not PipelineConfig.objects.filter(name="careful").exists()
+
+
+def test_stages_that_need_a_model_are_taken_with_one(admin, settings):
+    settings.PROVIDERS = {"fake": Provider("fake", "http://127.0.0.1:9/v1")}
+    stages = {"query_count": 3, "rerank": "llm", "rerank_depth": 10, "context": "section", "max_per_document": 2}
+
+    admin.post(reverse("admin:chat_pipelineconfig_add"), _values(model="fake/small", **stages))
+    admin.post(
+        reverse("admin:chat_pipelineconfig_add"), _values(name="offline", rerank="llm", rerank_model="fake/small")
+    )
+
+    recipe = PipelineConfig.objects.get(name="careful").recipe()
+    assert (recipe.query_count, recipe.rerank, recipe.rerank_depth) == (3, Reranker.LLM, 10)
+    assert (recipe.context, recipe.max_per_document) == (ContextSize.SECTION, 2)
+    assert PipelineConfig.objects.get(name="offline").rerank_model == "fake/small"
 
 
 def test_unused_config_can_be_changed(admin):

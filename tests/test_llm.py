@@ -218,6 +218,27 @@ def test_server_that_refuses_both_names_is_a_bad_request_and_nothing_is_remember
     assert fake_llm.requests[-1].body["max_tokens"] == 9
 
 
+SCHEMA = {"type": "object", "properties": {"ranking": {"type": "array"}}}
+
+
+def test_schema_of_the_output_is_sent_under_the_purpose(fake_llm):
+    ask(make_access(fake_llm), make_request(purpose=Purpose.RERANK, output_schema=SCHEMA))
+
+    assert fake_llm.requests[0].body["response_format"] == {
+        "type": "json_schema",
+        "json_schema": {"name": "rerank", "strict": True, "schema": SCHEMA},
+    }
+
+
+def test_server_that_knows_no_schemas_is_asked_without(fake_llm):
+    fake_llm.refuses = ("response_format",)
+
+    text, [call], _ = ask(make_access(fake_llm), make_request(output_schema=SCHEMA))
+
+    assert (text, call.attempts) == (DEFAULT_TEXT, 2)
+    assert ["response_format" in request.body for request in fake_llm.requests] == [True, False]
+
+
 def test_reasoning_content_is_no_answer_but_a_sign_of_life(fake_llm):
     fake_llm.enqueue(Reply("Yes.", reasoning="Hm, let me think.", usage={}))
 

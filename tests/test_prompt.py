@@ -9,10 +9,13 @@ from chat.rag.config import Exchange, Hit
 from chat.rag.prompt import (
     HISTORY_MAX_EXCHANGES,
     PROMPTS_DIR,
+    RERANK_MAX_CHARS,
     SOURCES_MAX_CHARS,
     answer_prompt,
+    multi_query_prompt,
     prompt_names,
     prompt_of_file,
+    rerank_prompt,
     rewrite_prompt,
 )
 
@@ -150,3 +153,22 @@ def test_rewriting_sends_the_conversation_with_shortened_answers():
     assert content.startswith("Conversation:\n\nQuestion: How do I install it?\nAnswer: By make. More.")
     assert content.endswith("Last question: And on Debian?")
     assert len(content) < 900
+
+
+def test_passages_to_rerank_are_numbered_and_cut_to_their_room():
+    hits = [make_hit(rank=rank, text=f"passage-{rank} " * 500) for rank in range(1, 21)]
+
+    prompt = rerank_prompt(question="How do I start it?", hits=hits)
+
+    assert prompt.name == "rerank_v1"
+    user = prompt.messages[1].content
+    assert user.count("<source>") == 20
+    assert "[20] Start" in user and user.endswith("Question: How do I start it?")
+    assert RERANK_MAX_CHARS < len(user) < 1.2 * RERANK_MAX_CHARS
+
+
+def test_phrasings_are_asked_for_by_number():
+    prompt = multi_query_prompt(question="What is {{ count }}?", count=3)
+
+    assert prompt.name == "multi_query_v1"
+    assert prompt.messages[1].content == ("Write 3 further phrasings of this question:\n\nWhat is {{ count }}?")

@@ -237,6 +237,26 @@ def test_failed_rewrite_is_recorded_and_the_rule_takes_its_place(turn, fake_llm)
     assert second.degraded.startswith("rewriting failed (bad_request)")
 
 
+def test_stages_of_the_config_are_gone_through_and_recorded(turn, fake_llm):
+    type(turn.config).objects.update(query_count=2, rerank="llm", context="neighbours", max_per_document=3)
+    fake_llm.enqueue('{"queries": ["switch the pump on"]}', '{"ranking": [2, 1]}', "Press the green button [2].")
+
+    asyncio.run(read(turn.pk))
+
+    turn.refresh_from_db()
+    assert (turn.status, turn.degraded) == ("DONE", "")
+    assert [(call.purpose, call.prompt_name) for call in turn.calls.all()] == [
+        ("rewrite", "multi_query_v1"),
+        ("rerank", "rerank_v1"),
+        ("answer", "answer_v1"),
+    ]
+    assert min(turn.expand_seconds, turn.rerank_seconds, turn.context_seconds) > 0
+    assert list(turn.hits.values_list("rank", "search_rank", "is_cited"))[:2] == [(1, 2, False), (2, 1, True)]
+    assert "Stopping the pump" not in turn.hits.get(rank=2).text
+    source = fake_llm.chat_requests[-1].last_user_message.split("[2] Pump manual")[1].split("</source>")[0]
+    assert "Starting the pump" in source and "# Pump manual" in source
+
+
 def test_turn_of_a_dead_process_ends_for_its_readers(turn):
     claim_turn(turn.pk)
     Turn.objects.filter(pk=turn.pk).update(heartbeat_at=timezone.now() - timedelta(seconds=30), answer="Half")

@@ -34,7 +34,28 @@ class PipelineConfigAdmin(PageAdmin):
     change_form_outer_after_template = "admin/chat/pipelineconfig/buttons.html"
     fieldsets = (
         (None, {"fields": (("name", "version"), "description")}),
-        ("Search", {"fields": (("search_mode", "embedder"), ("top_k", "min_similarity"), "rewrite")}),
+        (
+            "Search",
+            {
+                "fields": (
+                    ("search_mode", "embedder"),
+                    ("fusion", "text_weight"),
+                    ("top_k", "min_similarity"),
+                    "rewrite",
+                )
+            },
+        ),
+        (
+            "Further stages",
+            {
+                "description": "Each is off at first. What one brings and costs is measured by an evaluation run.",
+                "fields": (
+                    ("query_count", "max_per_document"),
+                    ("rerank", "rerank_depth"),
+                    ("rerank_model", "context"),
+                ),
+            },
+        ),
         ("Answer", {"fields": (("model", "fallback_model"), "prompt", ("temperature", "max_output_tokens"))}),
     )
     readonly_fields = ("version",)

@@ -66,9 +66,11 @@ def stage_rows(turn: Turn) -> list[dict[str, Any]]:
     total = turn.total_seconds or 0
     stages = {
         "Rewrite": turn.rewrite_seconds,
+        "Phrasings": turn.expand_seconds,
         "Embed": turn.embed_seconds,
         "Search": turn.search_seconds,
         "Rerank": turn.rerank_seconds,
+        "Context": turn.context_seconds,
         "First token": turn.first_token_seconds,
         "Total": turn.total_seconds,
     }

@@ -82,9 +82,11 @@ class Turn(models.Model):
     error_message = models.TextField(blank=True, default="")
 
     rewrite_seconds = models.FloatField(null=True, blank=True)
+    expand_seconds = models.FloatField(null=True, blank=True, help_text="Writing further phrasings.")
     embed_seconds = models.FloatField(null=True, blank=True)
     search_seconds = models.FloatField(null=True, blank=True)
     rerank_seconds = models.FloatField(null=True, blank=True)
+    context_seconds = models.FloatField(null=True, blank=True, help_text="Reading the text around the hits.")
     first_token_seconds = models.FloatField(null=True, blank=True, help_text="From the question to the first token.")
     total_seconds = models.FloatField(null=True, blank=True)
     cost_usd = models.DecimalField(
@@ -144,6 +146,9 @@ class Hit(models.Model):
 
     turn = models.ForeignKey(Turn, on_delete=models.CASCADE, related_name="hits")
     rank = models.PositiveSmallIntegerField(help_text="1 is best; the number of its citation.")
+    search_rank = models.PositiveSmallIntegerField(
+        null=True, help_text="Rank by the search alone. Empty: the hits were not re-ranked."
+    )
     chunk = models.ForeignKey(Chunk, on_delete=models.SET_NULL, null=True, related_name="+")
     document = models.ForeignKey(Document, on_delete=models.SET_NULL, null=True, related_name="+")
     document_title = models.CharField(max_length=500)
@@ -170,6 +175,7 @@ class LLMCall(models.Model):
     class CallPurpose(models.TextChoices):
         ANSWER = Purpose.ANSWER.value, "answer"
         REWRITE = Purpose.REWRITE.value, "rewrite"
+        RERANK = Purpose.RERANK.value, "rerank"
         JUDGE = Purpose.JUDGE.value, "judge"
         QUESTION = Purpose.QUESTION.value, "question"
         EMBEDDING = Purpose.EMBEDDING.value, "embedding"

@@ -9,7 +9,28 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from chat.models.knowledge import Embedder
-from chat.rag.config import Recipe, SearchMode
+from chat.rag.config import (
+    DEFAULT_FUSION,
+    ContextSize,
+    Fusion,
+    FusionMethod,
+    Recipe,
+    Reranker,
+    SearchMode,
+)
+
+QUERY_COUNT_MAX = 5
+RERANK_DEPTH_MIN, RERANK_DEPTH_MAX = 2, 50
+
+
+def default_fusion() -> str:
+    """Return how a new config fuses the legs of hybrid search: what was measured to be best."""
+    return DEFAULT_FUSION.method.value
+
+
+def default_text_weight() -> float:
+    """Return how much words count in a new config's hybrid search."""
+    return DEFAULT_FUSION.text_weight
 
 
 class PipelineConfigQuerySet(models.QuerySet["PipelineConfig"]):
@@ -31,6 +52,20 @@ class PipelineConfig(models.Model):
         VECTOR = SearchMode.VECTOR.value, "Vector"
         HYBRID = SearchMode.HYBRID.value, "Hybrid"
 
+    class FusionChoice(models.TextChoices):
+        RRF = FusionMethod.RRF.value, "ranks (reciprocal rank fusion)"
+        CONVEX = FusionMethod.CONVEX.value, "scores (words as a share of the best, and similarity)"
+        STANDARD = FusionMethod.STANDARD.value, "standard scores of words and similarity"
+
+    class RerankerChoice(models.TextChoices):
+        NONE = Reranker.NONE.value, "none"
+        LLM = Reranker.LLM.value, "language model"
+
+    class Context(models.TextChoices):
+        CHUNK = ContextSize.CHUNK.value, "the chunk"
+        NEIGHBOURS = ContextSize.NEIGHBOURS.value, "the chunk and its neighbours"
+        SECTION = ContextSize.SECTION.value, "the whole section"
+
     name = models.SlugField(max_length=60)
     version = models.PositiveIntegerField(default=1)
     description = models.CharField(max_length=300, blank=True, default="")
@@ -38,6 +73,48 @@ class PipelineConfig(models.Model):
     embedder = models.ForeignKey(Embedder, on_delete=models.PROTECT, related_name="configs")
     top_k = models.PositiveSmallIntegerField(
         default=5, validators=[MinValueValidator(1), MaxValueValidator(50)], help_text="Hits put into the prompt."
+    )
+    fusion = models.CharField(
+        max_length=10,
+        choices=FusionChoice,
+        default=default_fusion,
+        help_text="How hybrid search makes one ranking of what words and meaning find.",
+    )
+    text_weight = models.FloatField(
+        default=default_text_weight,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="Hybrid search: how much words count, 0 to 1; meaning has the rest.",
+    )
+    query_count = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(QUERY_COUNT_MAX)],
+        help_text="Phrasings that are searched. 1: the question alone; more: the model writes them, by one call.",
+    )
+    max_per_document = models.PositiveSmallIntegerField(
+        default=0,
+        validators=[MaxValueValidator(50)],
+        help_text="At most so many hits of one document. 0: no limit.",
+    )
+    rerank = models.CharField(
+        max_length=10,
+        choices=RerankerChoice,
+        blank=True,
+        default=Reranker.NONE.value,
+        help_text="Who puts the first hits into a better order; a language model does it by one call.",
+    )
+    rerank_depth = models.PositiveSmallIntegerField(
+        default=20,
+        validators=[MinValueValidator(RERANK_DEPTH_MIN), MaxValueValidator(RERANK_DEPTH_MAX)],
+        help_text="How many hits of the search are re-ranked.",
+    )
+    rerank_model = models.CharField(
+        max_length=200, blank=True, default="", help_text="Language model that re-ranks. Empty: the config's model."
+    )
+    context = models.CharField(
+        max_length=10,
+        choices=Context,
+        default=ContextSize.CHUNK.value,
+        help_text="What the model sees of a document around each hit.",
     )
     model = models.CharField(max_length=200, help_text='"provider/model", such as offline/extractive.')
     fallback_model = models.CharField(
@@ -68,6 +145,25 @@ class PipelineConfig(models.Model):
                 name="chat_config_search_mode", condition=Q(search_mode__in=[mode.value for mode in SearchMode])
             ),
             models.CheckConstraint(name="chat_config_top_k", condition=Q(top_k__gte=1, top_k__lte=50)),
+            models.CheckConstraint(
+                name="chat_config_fusion", condition=Q(fusion__in=[method.value for method in FusionMethod])
+            ),
+            models.CheckConstraint(
+                name="chat_config_text_weight", condition=Q(text_weight__gte=0.0, text_weight__lte=1.0)
+            ),
+            models.CheckConstraint(
+                name="chat_config_query_count", condition=Q(query_count__gte=1, query_count__lte=QUERY_COUNT_MAX)
+            ),
+            models.CheckConstraint(
+                name="chat_config_rerank", condition=Q(rerank__in=[reranker.value for reranker in Reranker])
+            ),
+            models.CheckConstraint(
+                name="chat_config_rerank_depth",
+                condition=Q(rerank_depth__gte=RERANK_DEPTH_MIN, rerank_depth__lte=RERANK_DEPTH_MAX),
+            ),
+            models.CheckConstraint(
+                name="chat_config_context", condition=Q(context__in=[size.value for size in ContextSize])
+            ),
         ]
 
     def __str__(self) -> str:
@@ -86,6 +182,13 @@ class PipelineConfig(models.Model):
             max_output_tokens=self.max_output_tokens,
             min_similarity=self.min_similarity,
             rewrite=self.rewrite,
+            fusion=Fusion(method=FusionMethod(self.fusion), text_weight=self.text_weight),
+            query_count=self.query_count,
+            max_per_document=self.max_per_document,
+            rerank=Reranker(self.rerank),
+            rerank_depth=self.rerank_depth,
+            rerank_model=self.rerank_model,
+            context=ContextSize(self.context),
         )
 
 

@@ -4,7 +4,7 @@ Everything is plain data so that a step can be tested, timed and replaced alone.
 (Decimal), null means unknown or "did not happen", never zero.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -61,11 +61,27 @@ class Query:
     collection_id: int | None  # None: all collections
 
 
+class Reranker(StrEnum):
+    """Who puts the hits of a search into a better order."""
+
+    NONE = ""
+    LLM = "llm"
+
+
+class ContextSize(StrEnum):
+    """How much of a document around each hit goes into the prompt."""
+
+    CHUNK = "chunk"
+    NEIGHBOURS = "neighbours"
+    SECTION = "section"
+
+
 class Purpose(StrEnum):
     """What an LLM call was made for."""
 
     ANSWER = "answer"
     REWRITE = "rewrite"
+    RERANK = "rerank"
     JUDGE = "judge"
     QUESTION = "question"
     EMBEDDING = "embedding"
@@ -85,6 +101,13 @@ class Recipe:
     max_output_tokens: int | None = None
     min_similarity: float = 0.0  # below this best cosine similarity nothing relevant was found
     rewrite: bool = True  # rewrite follow-up questions with the history
+    fusion: Fusion = DEFAULT_FUSION  # of hybrid search
+    query_count: int = 1  # phrasings that are searched: the question, and further ones by the model
+    max_per_document: int = 0  # hits of one document; 0: any number
+    rerank: Reranker = Reranker.NONE
+    rerank_depth: int = 20  # hits of the search that are put into a new order
+    rerank_model: str = ""  # "provider/model"; empty: `model`
+    context: ContextSize = ContextSize.CHUNK
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +120,10 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A retrieved chunk for one question. `rank` starts at 1; the rank of a leg is None where that leg did not find the
-    chunk, `text_score` where no word of the question is in it or words were not looked at; `similarity` is the cosine
-    in -1..1, None where it was not computed."""
+    """A retrieved chunk for one question. `rank` starts at 1. `score` is the search's, also of hits that were
+    re-ranked; `search_rank` is their rank before that, None without re-ranking. The rank of a leg is None where that
+    leg did not find the chunk, `text_score` where no word of the question is in it or words were not looked at;
+    `similarity` is the cosine in -1..1, None where it was not computed."""
 
     rank: int
     score: float
@@ -112,6 +136,7 @@ class Hit:
     text_score: float | None = None
     vector_rank: int | None = None
     similarity: float | None = None
+    search_rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +165,7 @@ class LLMRequest:
     prompt: Prompt
     temperature: float | None = None
     max_output_tokens: int | None = None
+    output_schema: Mapping[str, object] | None = None  # a JSON schema; a server that knows none is asked without
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +213,11 @@ class StageTimes:
     """Seconds for each stage of a turn; None: the stage did not happen."""
 
     rewrite_seconds: float | None = None
+    expand_seconds: float | None = None
     embed_seconds: float | None = None
     search_seconds: float | None = None
     rerank_seconds: float | None = None
+    context_seconds: float | None = None
     first_token_seconds: float | None = None
     total_seconds: float | None = None
 
@@ -210,7 +238,9 @@ class Retrieved:
 
     query: str  # what was searched: the question, or its rewrite
     vector: tuple[float, ...] | None  # of the query; None: it was not embedded
+    phrasings: tuple[str, ...]  # all that were searched; the first one is `query`
     hits: tuple[Hit, ...]  # best first
+    nothing_found: bool  # no hit of the search is near enough to the question
     times: StageTimes
     degraded: str = ""  # what was left out or replaced on the way, empty: nothing
 

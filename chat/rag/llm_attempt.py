@@ -200,6 +200,9 @@ class Attempt:
                 names.reverse()
             name = next((name for name in names if name not in self._refused), names[0])
             body[name] = request.max_output_tokens
+        if request.output_schema is not None and "response_format" not in self._refused:
+            schema = {"name": request.purpose.value, "strict": True, "schema": request.output_schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body
 
     def _check_answer(self) -> None:
@@ -236,7 +239,7 @@ class Attempt:
         if exc.status_code not in (400, 422):
             return
         body = self._body()
-        avoidable = ["stream_options"]
+        avoidable = ["stream_options", "response_format"]
         if not self._refused & {MAX_TOKENS, MAX_COMPLETION_TOKENS}:  # else the other name was refused before
             avoidable += [MAX_TOKENS, MAX_COMPLETION_TOKENS]
         for name in avoidable:

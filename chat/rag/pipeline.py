@@ -1,5 +1,5 @@
-"""The way of a question: retrieve (see retrieve.py) -> prompt -> model. With retrieve.py the only place that knows the
-order.
+"""The way of a question: retrieve (see retrieve.py) -> [context] -> prompt -> model. With retrieve.py the only place
+that knows the order.
 
 A `Run` is asked once for its `events()`; `result()` tells at any time, also after a failure or when it was stopped,
 all that happened so far, so that a failed turn is recorded like any other. What was left out or replaced on the way
@@ -7,17 +7,28 @@ stands in `degraded`: nothing falls back in silence.
 """
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from chat.database import in_database
 from chat.rag.citations import CitationFilter
-from chat.rag.config import AnswerRequest, AnswerResult, LLMCall, LLMRequest, Prompt, Purpose, Retrieved
+from chat.rag.config import (
+    AnswerRequest,
+    AnswerResult,
+    ContextSize,
+    Hit,
+    LLMCall,
+    LLMRequest,
+    Prompt,
+    Purpose,
+    Retrieved,
+)
+from chat.rag.context import widen
 from chat.rag.llm import open_stream
 from chat.rag.offline import OFFLINE_MODEL, nothing_found_text, stream_extract
-from chat.rag.prompt import answer_prompt
+from chat.rag.prompt import SOURCES_MAX_CHARS, answer_prompt
 from chat.rag.retrieve import Retrieval, Tools
-from chat.rag.search import is_relevant
 
 __all__ = ["Event", "Run", "Stage", "Token", "Tools"]
 
@@ -49,10 +60,10 @@ class Run:
         self._total_seconds: float | None = None
         self._calls: list[LLMCall] = []
         self._retrieval = Retrieval(request, tools, self._calls.append)
+        self._context_seconds: float | None = None
         self._prompt: Prompt | None = None
         self._pieces: list[str] = []
         self._citations = CitationFilter(0)
-        self._nothing_found = False
         self._degraded: list[str] = []
 
     async def events(self) -> AsyncIterator[Event]:
@@ -60,7 +71,6 @@ class Run:
         yield Stage("searching")
         retrieved = await self._retrieval.run()
         yield Stage("answering")
-        self._nothing_found = not is_relevant(retrieved.hits, min_similarity=self.recipe.min_similarity)
         self._citations = CitationFilter(len(retrieved.hits))
         async with aclosing(self._texts(retrieved)) as texts:
             async for text in texts:
@@ -75,6 +85,7 @@ class Run:
         retrieved = self._retrieval.retrieved
         times = replace(
             retrieved.times,
+            context_seconds=self._context_seconds,
             first_token_seconds=self._first_token_seconds,
             total_seconds=self._elapsed() if self._total_seconds is None else self._total_seconds,
         )
@@ -84,7 +95,7 @@ class Run:
             hits=retrieved.hits,
             cited_ranks=tuple(self._citations.cited_ranks),
             removed_citations=self._citations.removed,
-            nothing_found=self._nothing_found,
+            nothing_found=retrieved.nothing_found,
             prompt_name=self._prompt.name if self._prompt else "",
             prompt_sha256=self._prompt.sha256 if self._prompt else "",
             calls=tuple(self._calls),
@@ -94,7 +105,7 @@ class Run:
 
     async def _texts(self, retrieved: Retrieved) -> AsyncGenerator[str]:
         """Yield the raw text of the answer, from whoever gives it."""
-        if self._nothing_found:
+        if retrieved.nothing_found:
             yield nothing_found_text(self.request.question)
         elif self.recipe.model == OFFLINE_MODEL:
             extract = stream_extract(retrieved.query, retrieved.hits, self.tools.embedder, retrieved.vector)
@@ -103,7 +114,10 @@ class Run:
                     yield text
         else:
             self._prompt = answer_prompt(
-                self.recipe.prompt, question=self.request.question, hits=retrieved.hits, history=self.request.history
+                self.recipe.prompt,
+                question=self.request.question,
+                hits=await self._with_context(retrieved.hits),
+                history=self.request.history,
             )
             request = LLMRequest(
                 model=self.recipe.model,
@@ -120,6 +134,15 @@ class Run:
             ) as texts:
                 async for text in texts:
                     yield text
+
+    async def _with_context(self, hits: Sequence[Hit]) -> Sequence[Hit]:
+        """Return the hits with as much of their documents as the model is to see."""
+        if self.recipe.context is ContextSize.CHUNK:
+            return hits
+        begun = time.perf_counter()
+        wider = await in_database(widen, hits, size=self.recipe.context, max_chars=SOURCES_MAX_CHARS)
+        self._context_seconds = time.perf_counter() - begun
+        return wider
 
     def _record_answer(self, call: LLMCall) -> None:
         if call.model != self.recipe.model:

@@ -17,9 +17,11 @@ from chat.exceptions import ConfigurationError
 from chat.rag.config import Exchange, Hit, Message, Prompt
 
 PROMPTS_DIR = Path(__file__).parent / "prompts"
-REWRITE_PROMPT = "rewrite_v1"
+REWRITE_PROMPT, MULTI_QUERY_PROMPT, RERANK_PROMPT = "rewrite_v1", "multi_query_v1", "rerank_v1"
 # About 6,000 tokens of English: small against any model's window, and twenty full chunks of the local embedder.
 SOURCES_MAX_CHARS = 24_000
+# For re-ranking: of twenty passages the first 800 characters each.
+RERANK_MAX_CHARS = 16_000
 # What a follow-up question refers to stands in the last few exchanges; older ones cost tokens and mislead.
 HISTORY_MAX_EXCHANGES = 6
 HISTORY_MAX_CHARS = 8_000
@@ -39,7 +41,7 @@ class _PromptFile:
 
 
 def prompt_names(kind: str = "answer") -> list[str]:
-    """Return the prompts there are of a kind ("answer", "rewrite"), by name."""
+    """Return the prompts there are of a kind ("answer", "rewrite", "multi_query", "rerank"), by name."""
     return sorted(path.stem for path in PROMPTS_DIR.glob(f"{kind}_v*.md"))
 
 
@@ -52,12 +54,7 @@ def answer_prompt(name: str, *, question: str, hits: Sequence[Hit], history: Seq
     earlier: list[Message] = []
     for exchange in _recent(history):
         earlier += [Message("user", exchange.question), Message("assistant", exchange.answer)]
-    user = _fill(file.user, {"sources": _sources(hits), "question": question})
-    return Prompt(
-        name=file.name,
-        sha256=file.sha256,
-        messages=(Message("system", file.system), *earlier, Message("user", user)),
-    )
+    return _prompt(file, {"sources": _sources(hits, SOURCES_MAX_CHARS), "question": question}, earlier)
 
 
 def rewrite_prompt(*, question: str, history: Sequence[Exchange]) -> Prompt:
@@ -67,12 +64,18 @@ def rewrite_prompt(*, question: str, history: Sequence[Exchange]) -> Prompt:
         f"Question: {exchange.question}\nAnswer: {_cut(exchange.answer, REWRITE_ANSWER_MAX_CHARS)}"
         for exchange in _recent(history)
     )
-    user = _fill(file.user, {"history": transcript, "question": question})
-    return Prompt(
-        name=file.name,
-        sha256=file.sha256,
-        messages=(Message("system", file.system), Message("user", user)),
-    )
+    return _prompt(file, {"history": transcript, "question": question})
+
+
+def multi_query_prompt(*, question: str, count: int) -> Prompt:
+    """Return the messages that ask for `count` further phrasings of a question."""
+    return _prompt(_prompt_file(MULTI_QUERY_PROMPT, "multi_query"), {"question": question, "count": str(count)})
+
+
+def rerank_prompt(*, question: str, hits: Sequence[Hit]) -> Prompt:
+    """Return the messages that ask for the ranks of the hits in a better order."""
+    sources = _sources(hits, RERANK_MAX_CHARS)
+    return _prompt(_prompt_file(RERANK_PROMPT, "rerank"), {"sources": sources, "question": question})
 
 
 def prompt_of_file(path: Path, values: Mapping[str, str]) -> Prompt:
@@ -80,13 +83,7 @@ def prompt_of_file(path: Path, values: Mapping[str, str]) -> Prompt:
 
     Raises ConfigurationError for a file without the two parts.
     """
-    file = _read_file(path)
-    user = _fill(file.user, values)
-    return Prompt(
-        name=file.name,
-        sha256=file.sha256,
-        messages=(Message("system", _fill(file.system, values)), Message("user", user)),
-    )
+    return _prompt(_read_file(path), values)
 
 
 @lru_cache
@@ -106,14 +103,21 @@ def _read_file(path: Path) -> _PromptFile:
     return _PromptFile(name, hashlib.sha256(content).hexdigest(), parts["system"].strip(), parts["user"].strip())
 
 
+def _prompt(file: _PromptFile, values: Mapping[str, str], earlier: Sequence[Message] = ()) -> Prompt:
+    """Return the messages of a file with its values filled in, and between them what was said `earlier`."""
+    system, user = _fill(file.system, values), _fill(file.user, values)
+    messages = (Message("system", system), *earlier, Message("user", user))
+    return Prompt(name=file.name, sha256=file.sha256, messages=messages)
+
+
 def _fill(template: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda match: values[match[1]], template)
 
 
-def _sources(hits: Sequence[Hit]) -> str:
+def _sources(hits: Sequence[Hit], max_chars: int) -> str:
     """Number, title, headings and text of each hit. Long texts are cut, all to the same length, so that the whole keeps
     to its budget and no source is missing."""
-    longest = _common_limit([len(hit.text) for hit in hits], SOURCES_MAX_CHARS)
+    longest = _common_limit([len(hit.text) for hit in hits], max_chars)
     return "\n\n".join(_source(hit, longest) for hit in hits)
 
 

@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 
 from chat.exceptions import ConfigurationError
 from chat.models import Conversation, PipelineConfig
-from chat.rag.config import SearchMode
+from chat.rag.config import Reranker, SearchMode
 from chat.rag.embed import LOCAL_NAME
 from chat.rag.llm import list_models
 from chat.rag.offline import OFFLINE_MODEL
@@ -141,6 +141,22 @@ def check_model_name(model: str) -> None:
         raise ConfigurationError(f'"{model}" does not exist; the offline answerer is {OFFLINE_MODEL}.')
     if provider not in known:
         raise ConfigurationError(f'No model server "{provider}" is set up here; known: {", ".join(known)}.')
+
+
+def stage_problems(*, model: str, query_count: int, rerank: str, rerank_model: str) -> dict[str, str]:
+    """Return what is wrong with a config's stages, by field, in words; empty where all can work."""
+    problems = {}
+    if query_count > 1 and model == OFFLINE_MODEL:
+        problems["query_count"] = (
+            f"Further phrasings are written by a language model, and {OFFLINE_MODEL} is none: "
+            "choose another model, or search 1 phrasing."
+        )
+    if rerank == Reranker.LLM and (rerank_model or model) == OFFLINE_MODEL:
+        problems["rerank"] = (
+            f"This re-ranking needs a language model, and {OFFLINE_MODEL} is none: "
+            "name one that re-ranks, choose another model, or none for re-ranking."
+        )
+    return problems
 
 
 @Remembered

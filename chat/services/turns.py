@@ -111,9 +111,11 @@ def finish_turn(
         turn.degraded = result.degraded[:300]
         turn.error_code, turn.error_message = error_code, error_message
         turn.rewrite_seconds = result.times.rewrite_seconds
+        turn.expand_seconds = result.times.expand_seconds
         turn.embed_seconds = result.times.embed_seconds
         turn.search_seconds = result.times.search_seconds
         turn.rerank_seconds = result.times.rerank_seconds
+        turn.context_seconds = result.times.context_seconds
         turn.first_token_seconds = result.times.first_token_seconds
         turn.total_seconds = result.times.total_seconds
         turn.cost_usd = total_cost(result.calls)
@@ -133,9 +135,11 @@ def finish_turn(
             "model": turn.model,
             "search_mode": turn.search_mode,
             "rewrite_seconds": turn.rewrite_seconds,
+            "expand_seconds": turn.expand_seconds,
             "embed_seconds": turn.embed_seconds,
             "search_seconds": turn.search_seconds,
             "rerank_seconds": turn.rerank_seconds,
+            "context_seconds": turn.context_seconds,
             "first_token_seconds": turn.first_token_seconds,
             "total_seconds": turn.total_seconds,
         },
@@ -208,6 +212,7 @@ def _hit_rows(turn: Turn, result: AnswerResult, *, forget: bool) -> list[Hit]:
         Hit(
             turn=turn,
             rank=hit.rank,
+            search_rank=hit.search_rank,
             chunk_id=hit.chunk_id if hit.chunk_id in chunks else None,
             document_id=chunks.get(hit.chunk_id),
             document_title="" if forget else hit.document_title,
