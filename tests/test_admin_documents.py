@@ -203,11 +203,15 @@ def test_another_language_is_taken_on_by_the_chunks(admin):
     chunk = make_chunk()
     collection = chunk.collection
 
-    admin.post(reverse("admin:chat_collection_change", args=[collection.pk]), {"name": "Renamed", "language": "german"})
+    admin.post(
+        reverse("admin:chat_collection_change", args=[collection.pk]),
+        {"name": "Renamed", "language": "german", "chunk_tokens": "128"},
+    )
 
     collection.refresh_from_db()
     chunk.refresh_from_db()
     assert (collection.name, collection.language, chunk.language) == ("Renamed", "german", "german")
+    assert collection.chunk_tokens == 128
 
 
 def test_uploaded_records_are_read_by_their_columns(django_capture_on_commit_callbacks):

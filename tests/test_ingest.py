@@ -254,6 +254,53 @@ def test_language_decides_the_stems_and_can_be_changed(tmp_path):
     assert "'haus'" in str(piece.search_vector)
 
 
+LONG = "# Trains\n\n" + "".join(f"The train number {number} leaves at noon. " for number in range(60))
+
+
+def test_chunk_size_is_kept_with_the_collection_and_cuts_anew(tmp_path):
+    write(tmp_path, a_md=LONG)
+    ingest(tmp_path, collection="travel")
+    before = Chunk.objects.count()
+
+    summary, _, _ = ingest(tmp_path, collection="travel", chunk_tokens=64)
+    again, _, _ = ingest(tmp_path, collection="travel")
+
+    assert summary.startswith("0 added, 1 changed")
+    assert again.startswith("0 added, 0 changed, 1 unchanged")
+    assert Collection.objects.get().chunk_tokens == 64
+    assert Chunk.objects.count() > 2 * before
+
+
+def test_chunk_size_goes_back_to_the_default(tmp_path):
+    write(tmp_path, a_md=LONG)
+    ingest(tmp_path, collection="travel")
+    chunks = list(Chunk.objects.order_by("position").values_list("text", flat=True))
+    ingest(tmp_path, collection="travel", chunk_tokens=100)
+
+    ingest(tmp_path, collection="travel", chunk_tokens=0)
+
+    assert Collection.objects.get().chunk_tokens is None
+    assert list(Chunk.objects.order_by("position").values_list("text", flat=True)) == chunks
+
+
+def test_dry_run_with_another_chunk_size_says_what_it_would_change(tmp_path):
+    write(tmp_path, a_md=LONG)
+    ingest(tmp_path, collection="travel")
+
+    summary, _, _ = ingest(tmp_path, collection="travel", chunk_tokens=64, dry_run=True)
+
+    assert summary.startswith("Dry run: 0 added, 1 changed")
+    assert Collection.objects.get().chunk_tokens is None
+
+
+@pytest.mark.parametrize("size", [-1, 63, 8193])
+def test_chunk_size_that_cannot_be_is_refused_in_words(tmp_path, size):
+    write(tmp_path, a_md="Text.")
+
+    with pytest.raises(CommandError, match=f"Chunks have 64 to 8192 tokens, not {size}; 0 stands for the default"):
+        call_command("ingest", str(tmp_path), collection="travel", chunk_tokens=size)
+
+
 @pytest.fixture
 def fake_server(settings):
     """A server whose model embed-8 is the only embedder."""
@@ -437,6 +484,15 @@ def test_uploaded_columns_are_read_again_when_tried_again(uploaded):
     assert [tasks.ingest_document(document.pk) for _ in range(2)] == ["READY", "READY"]
 
     assert list(document.chunks.values_list("heading_path", flat=True)) == ["Dates > When?", "Places > Where?"]
+
+
+def test_chunk_size_of_an_upload_is_its_collections(uploaded):
+    document = uploaded("a.md", LONG.encode())
+    Collection.objects.update(chunk_tokens=64)
+
+    tasks.ingest_document(document.pk)
+
+    assert document.chunks.count() > 10
 
 
 def test_replaced_upload_is_read_anew(uploaded):

@@ -23,7 +23,7 @@ class CollectionAdmin(PageAdmin):
     list_display = ("name", "language", "ready", "waiting", "failed", "chunk_count", "created_at")
     search_fields = ("name", "description")
     ordering = ("name",)
-    fields = ("name", "description", "language", ("documents_link", "chunk_count"))
+    fields = ("name", "description", ("language", "chunk_tokens"), ("documents_link", "chunk_count"))
     readonly_fields = ("documents_link", "chunk_count")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:

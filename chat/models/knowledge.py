@@ -6,6 +6,7 @@ chat/models/words.py."""
 from datetime import date
 
 from django.contrib.postgres.search import SearchVectorField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
@@ -46,6 +47,15 @@ class Collection(models.Model):
         default=Language.ENGLISH,
         help_text="Decides how words are stemmed in text search.",
     )
+    chunk_tokens = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(64), MaxValueValidator(8192)],
+        help_text=(
+            "Size of chunks, 64 to 8192. Empty: 256, all that the local embedder reads. "
+            "Documents are cut by it when they are taken in, or taken in again."
+        ),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CollectionQuerySet.as_manager()
@@ -60,6 +70,9 @@ class Collection(models.Model):
                         "english", "german", "french", "spanish", "italian", "portuguese", "dutch", "russian", "simple",
                     ]
                 ),
+            ),
+            models.CheckConstraint(
+                name="chat_collection_chunk_tokens", condition=Q(chunk_tokens__gte=64, chunk_tokens__lte=8192)
             ),
         ]  # fmt: skip
 
@@ -152,9 +165,7 @@ class Chunk(models.Model):
     end = models.PositiveIntegerField(help_text="One past the last character.")
     content_hash = models.CharField(max_length=64)
     language = RegConfigField(max_length=20, default="english")
-    search_vector = models.GeneratedField(
-        expression=ChunkLexemes(), output_field=SearchVectorField(), db_persist=True
-    )
+    search_vector = models.GeneratedField(expression=ChunkLexemes(), output_field=SearchVectorField(), db_persist=True)
 
     objects = ChunkQuerySet.as_manager()
 

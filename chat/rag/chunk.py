@@ -27,8 +27,10 @@ from chat.rag.minilm import MAX_TOKENS, find_model_dir
 # Part of every document's content hash: a change of the rules here raises it, so that ingesting again cuts anew.
 CHUNKER_VERSION = 1
 HEADING_PATH_MAX_CHARS = 1000  # width of Chunk.heading_path
+# The sizes that a collection's chunks may have, in tokens.
+CHUNK_TOKENS_MIN, CHUNK_TOKENS_DEFAULT, CHUNK_TOKENS_MAX = 64, MAX_TOKENS, 8192
 
-# Room for text that is left even under a very long title.
+# Room for text that is left even under a very long title, but for half of a small chunk.
 _MIN_TEXT_TOKENS = 96
 # The tokenizer makes one token of a word of over 100 characters (a key, a data URI), which says nothing of its length.
 _MAX_CHARS_PER_TOKEN = 8
@@ -52,7 +54,7 @@ class ChunkText:
     content_hash: str
 
 
-def chunk(text: str, *, title: str, heading_path: str = "", max_tokens: int = MAX_TOKENS) -> list[ChunkText]:
+def chunk(text: str, *, title: str, heading_path: str = "", max_tokens: int = CHUNK_TOKENS_DEFAULT) -> list[ChunkText]:
     """Chunks of a Markdown text in order; together they hold every character but space between them.
 
     `heading_path` is where the whole document belongs; headings inside follow it. `max_tokens` is the size of what is
@@ -64,7 +66,8 @@ def chunk(text: str, *, title: str, heading_path: str = "", max_tokens: int = MA
     for section in sections(text):
         path = _join_path(title, heading_path, section)
         prefix = embedding_text(title, path, "")
-        room = max(max_tokens - _SPECIAL_TOKENS - len(_TokenPositions(prefix)), _MIN_TEXT_TOKENS)
+        least = min(_MIN_TEXT_TOKENS, max_tokens // 2)
+        room = max(max_tokens - _SPECIAL_TOKENS - len(_TokenPositions(prefix)), least)
         for start, end in _spans(text, section.start, section.end, tokens=tokens, room=room):
             piece = text[start:end]
             content_hash = hashlib.sha256(f"{title}\0{path}\0{piece}".encode()).hexdigest()

@@ -16,7 +16,7 @@ from chat.exceptions import ChatError, IngestError
 from chat.ingest.readers import read_source
 from chat.ingest.source import ReadOptions, ReadProblem, SourceDocument, SourceFile
 from chat.models import Chunk, Collection, Document
-from chat.rag.chunk import CHUNKER_VERSION, ChunkText, chunk, embedding_text
+from chat.rag.chunk import CHUNK_TOKENS_DEFAULT, CHUNKER_VERSION, ChunkText, chunk, embedding_text
 from chat.services.knowledge import Vectors, active_embedders, embed_texts, lock_collections, write_vectors
 
 logger = logging.getLogger(__name__)
@@ -39,9 +39,9 @@ class ReadyDocument:
         return [embedding_text(self.source.title, piece.heading_path, piece.text) for piece in self.chunks]
 
 
-def content_hash(source: SourceDocument) -> str:
+def content_hash(source: SourceDocument, chunk_tokens: int | None) -> str:
     """Hash of all that decides what is stored of a document: what it says, and how it is cut."""
-    parts = [
+    parts: list[object] = [
         CHUNKER_VERSION,
         source.title,
         source.heading_path,
@@ -49,6 +49,8 @@ def content_hash(source: SourceDocument) -> str:
         stored_metadata(source),
         source.text,
     ]
+    if chunk_tokens is not None:
+        parts.append(chunk_tokens)
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -59,10 +61,15 @@ def stored_metadata(source: SourceDocument) -> dict[str, str | int | float | boo
 
 def make_ready(*, collection: Collection, source: SourceDocument, document_id: int | None = None) -> ReadyDocument:
     """Cut a document into chunks. Raises IngestError when there is nothing to search in it."""
-    chunks = tuple(chunk(source.text, title=source.title, heading_path=source.heading_path))
+    size = collection.chunk_tokens
+    chunks = tuple(
+        chunk(
+            source.text, title=source.title, heading_path=source.heading_path, max_tokens=size or CHUNK_TOKENS_DEFAULT
+        )
+    )
     if not chunks:
         raise IngestError("has no text")
-    return ReadyDocument(collection, source, chunks, content_hash(source), document_id)
+    return ReadyDocument(collection, source, chunks, content_hash(source, size), document_id)
 
 
 def write_documents(*, documents: Sequence[ReadyDocument], vectors: Vectors) -> None:

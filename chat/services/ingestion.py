@@ -18,7 +18,14 @@ from chat.ingest.source import ReadOptions, ReadProblem, SourceDocument
 from chat.models import Collection, Document
 from chat.rag.embed import TextEmbedder
 from chat.services.documents import ReadyDocument, content_hash, make_ready, write_documents
-from chat.services.knowledge import EMBED_BATCH_CHUNKS, Vectors, active_embedders, embed_texts, ensure_collection
+from chat.services.knowledge import (
+    EMBED_BATCH_CHUNKS,
+    Vectors,
+    active_embedders,
+    checked_chunk_tokens,
+    embed_texts,
+    ensure_collection,
+)
 
 Key = tuple[int, str]  # collection id, source id
 
@@ -61,6 +68,7 @@ class IngestRun:
 
     collection: Collection | None  # None: each record names its own
     language: str = ""
+    chunk_tokens: int | None = None
     dry_run: bool = False
     on_problem: Callable[[ReadProblem], None] = lambda problem: None
     on_chunks: Callable[[int], None] = lambda chunks: None  # so many more are embedded
@@ -93,7 +101,7 @@ class IngestRun:
                 raise IngestError(f"the id {source.source_id!r} is taken by {first} already; ids must differ")
             self._seen[collection.pk, source.source_id] = source.place
             known = self._known_in(collection).get(source.source_id)
-            if known and known.ready and known.content_hash == content_hash(source):
+            if known and known.ready and known.content_hash == content_hash(source, collection.chunk_tokens):
                 self.report.unchanged += 1
                 return
             ready = make_ready(collection=collection, source=source, document_id=known.pk if known else None)
@@ -177,7 +185,9 @@ class IngestRun:
             return self.collection
         name = source.collection or ""
         if name not in self._collections:
-            self._collections[name] = find_collection(name, language=self.language, dry_run=self.dry_run)
+            self._collections[name] = find_collection(
+                name, language=self.language, chunk_tokens=self.chunk_tokens, dry_run=self.dry_run
+            )
         return self._collections[name]
 
     def _known_in(self, collection: Collection) -> dict[str, _Known]:
@@ -190,11 +200,14 @@ class IngestRun:
         return self._known[collection.pk]
 
 
-def find_collection(name: str, *, language: str, dry_run: bool) -> Collection:
+def find_collection(name: str, *, language: str, chunk_tokens: int | None, dry_run: bool) -> Collection:
     """The collection of that name; a dry run makes none, and one that is not there has an id that no row has."""
     if not dry_run:
-        return ensure_collection(name=name, language=language)
-    return Collection.objects.filter(name=name).first() or Collection(pk=-abs(hash(name)) - 1, name=name)
+        return ensure_collection(name=name, language=language, chunk_tokens=chunk_tokens)
+    collection = Collection.objects.filter(name=name).first() or Collection(pk=-abs(hash(name)) - 1, name=name)
+    if chunk_tokens is not None:
+        collection.chunk_tokens = checked_chunk_tokens(chunk_tokens)
+    return collection
 
 
 def _first_line(exc: Exception) -> str:
@@ -207,6 +220,7 @@ def ingest_paths(
     collection_name: str,
     options: ReadOptions,
     language: str = "",
+    chunk_tokens: int | None = None,
     prune: bool = False,
     dry_run: bool = False,
     on_problem: Callable[[ReadProblem], None] = lambda problem: None,
@@ -214,15 +228,17 @@ def ingest_paths(
 ) -> IngestReport:
     """Take in files and whole folders, into the named collection, or by record where `options` has a collection field.
 
-    Problems of files and records are passed on, counted, and stop nothing. Raises IngestError for a collection or
+    `chunk_tokens` is the size of chunks that the collections have from now on; 0 is the default, None leaves it.
+    Problems of files and records are passed on, counted, and stop nothing. Raises IngestError for a collection, size or
     language that cannot be, EmbeddingError when the embedder is down, ConfigurationError when none is set up; what was
     written by then stays, and the same call goes on from there.
     """
     run = IngestRun(
         collection=None
         if options.collection_field
-        else find_collection(collection_name, language=language, dry_run=dry_run),
+        else find_collection(collection_name, language=language, chunk_tokens=chunk_tokens, dry_run=dry_run),
         language=language,
+        chunk_tokens=chunk_tokens,
         dry_run=dry_run,
         on_problem=on_problem,
     )

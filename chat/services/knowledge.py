@@ -12,7 +12,7 @@ from psycopg import sql
 
 from chat.exceptions import ConfigurationError, EmbeddingError, IngestError
 from chat.models import Chunk, Collection, Embedder, Embedding
-from chat.rag.chunk import embedding_text
+from chat.rag.chunk import CHUNK_TOKENS_DEFAULT, CHUNK_TOKENS_MAX, CHUNK_TOKENS_MIN, embedding_text
 from chat.rag.embed import LOCAL_NAME, TextEmbedder, get_embedder
 
 # Chunks embedded in one go: enough of like length for full batches, few enough for a progress bar that moves.
@@ -21,11 +21,13 @@ EMBED_BATCH_CHUNKS = 256
 Vectors = Mapping[int, NDArray[np.float32]]  # by embedder id: shape (chunks, dimensions)
 
 
-def ensure_collection(*, name: str, language: str = "") -> Collection:
+def ensure_collection(*, name: str, language: str = "", chunk_tokens: int | None = None) -> Collection:
     """Return the collection of that name, made when it is absent (in English unless `language` says otherwise).
 
-    An existing one whose language differs from `language` takes it on, with all its chunks. Raises IngestError for a
-    name that is too long or a language that text search does not know.
+    An existing one whose language differs from `language` takes it on, with all its chunks. It takes on `chunk_tokens`
+    too (0: the default; None: as it is), by which its documents are cut when they are taken in again. Raises
+    IngestError for a name that is too long, a language that text search does not know, or a size that chunks cannot
+    have.
     """
     if not name.strip() or len(name) > 200:
         raise IngestError(f"A collection's name has 1 to 200 characters, this one has {len(name.strip())}.")
@@ -41,7 +43,21 @@ def ensure_collection(*, name: str, language: str = "") -> Collection:
             lock_collections([collection.pk])
             collection.save(update_fields=["language"])
             Chunk.objects.filter(collection=collection).update(language=language)
+    if chunk_tokens is not None and collection.chunk_tokens != (size := checked_chunk_tokens(chunk_tokens)):
+        collection.chunk_tokens = size
+        collection.save(update_fields=["chunk_tokens"])
     return collection
+
+
+def checked_chunk_tokens(chunk_tokens: int) -> int | None:
+    """Return the size of chunks as a collection has it: None for 0, the default. Raises IngestError for one that cannot
+    be."""
+    if chunk_tokens and not CHUNK_TOKENS_MIN <= chunk_tokens <= CHUNK_TOKENS_MAX:
+        raise IngestError(
+            f"Chunks have {CHUNK_TOKENS_MIN} to {CHUNK_TOKENS_MAX} tokens, not {chunk_tokens}; "
+            f"0 stands for the default of {CHUNK_TOKENS_DEFAULT}."
+        )
+    return chunk_tokens or None
 
 
 def lock_collections(collection_ids: Iterable[int]) -> dict[int, str]:

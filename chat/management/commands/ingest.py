@@ -11,6 +11,7 @@ from tqdm import tqdm
 from chat.exceptions import ChatError
 from chat.ingest.source import MAX_MEGABYTES_DEFAULT, ReadOptions, ReadProblem
 from chat.models import Collection
+from chat.rag.chunk import CHUNK_TOKENS_DEFAULT
 from chat.services.ingestion import IngestReport, Progress, ingest_paths
 
 DEFAULT_COLLECTION = "default"
@@ -69,6 +70,15 @@ class Command(BaseCommand):
             help=f"how words are stemmed in text search: {', '.join(Collection.Language.values)} (default: english)",
         )
         parser.add_argument(
+            "--chunk-tokens",
+            type=int,
+            metavar="N",
+            help=(
+                "size of the collection's chunks, kept with it; documents that were cut otherwise are cut anew "
+                f"(0: the default, {CHUNK_TOKENS_DEFAULT}, which is all that the local embedder reads)"
+            ),
+        )
+        parser.add_argument(
             "--max-megabytes",
             type=float,
             default=MAX_MEGABYTES_DEFAULT,
@@ -109,6 +119,7 @@ class Command(BaseCommand):
                     collection_name=options["collection"],
                     options=read_options,
                     language=options["language"],
+                    chunk_tokens=options["chunk_tokens"],
                     prune=options["prune"],
                     dry_run=options["dry_run"],
                     on_problem=on_problem,
