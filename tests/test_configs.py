@@ -159,3 +159,12 @@ def test_unknown_config_is_refused_with_those_that_there_are():
 
     with pytest.raises(ConfigurationError, match=r'no pipeline config "fast"\. There are: careful_v3\. text, vector'):
         find_config("fast")
+
+
+@pytest.mark.parametrize(
+    ("stage", "is_plain"),
+    [({}, True), ({"context": "section"}, True), ({"query_count": 2}, False), ({"rerank": "llm"}, False),
+     ({"max_per_document": 1}, False)],
+)  # fmt: skip
+def test_recipe_tells_whether_search_alone_decides_the_ranking(stage, is_plain):
+    assert make_config(**stage).recipe().is_plain_search is is_plain

@@ -109,6 +109,11 @@ class Recipe:
     rerank_model: str = ""  # "provider/model"; empty: `model`
     context: ContextSize = ContextSize.CHUNK
 
+    @property
+    def is_plain_search(self) -> bool:
+        """Whether a search of the question ranks hits as the whole retrieval does: no stage that changes it is on."""
+        return self.query_count == 1 and not self.max_per_document and self.rerank is Reranker.NONE
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
