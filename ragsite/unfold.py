@@ -68,6 +68,13 @@ NAVIGATION = [
         ],
     },
     {
+        "title": "Evaluation",
+        "separator": True,
+        "items": [
+            _link("Evaluation runs", "labs", "monitoring.evaluationrun"),
+        ],
+    },
+    {
         "title": "Configuration",
         "separator": True,
         "items": [

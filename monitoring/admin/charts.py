@@ -146,6 +146,13 @@ def axis_of(values: Iterable[float]) -> Axis:
     return Axis(round(first, 1), round(last, 1))
 
 
+def difference_axis(ends: Iterable[float]) -> Axis:
+    """Return an axis with 0 in its middle on which all differences find room, to the next twentieth."""
+    largest = max((abs(end) for end in ends), default=0.0)
+    reach = max(round(-floor(-largest * 20 + 1e-9) / 20, 2), 0.05)
+    return Axis(-reach, reach)
+
+
 def whisker(axis: Axis, *, low: float, value: float, high: float, mark: float | None = None) -> Whisker:
     """Put a mean and its interval on an axis."""
     return Whisker(axis.place(low), axis.place(value), axis.place(high), None if mark is None else axis.place(mark))
