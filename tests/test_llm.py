@@ -344,7 +344,7 @@ def test_failing_server_is_asked_again_until_it_answers(fake_llm):
     [
         ("0.2", 0.2, 0.3),
         ("60", 0.3, 0.45),  # capped
-        (format_datetime(datetime.now(UTC) + timedelta(minutes=5)), 0.3, 0.45),
+        (format_datetime(datetime.now(UTC) + timedelta(hours=5)), 0.3, 0.45),
         ("soon", 0.0, 0.15),  # not understood: the usual pause
     ],
 )
