@@ -6,9 +6,12 @@ count. A question without anything relevant cannot be searched well or badly, so
 something is relevant and nothing was found, all measures are 0.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
+
+from chat.rag.embed import TextEmbedder
+from monitoring.evaluation.measures.answers import AnsweredItem
 
 Id = TypeVar("Id", int, str)
 
@@ -59,6 +62,14 @@ class RetrievalMeasure(Measure):
 
     level: Level
     function: RetrievalFunction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerMeasure(Measure):
+    """A measure of answers, of many at once, since embedding is much faster so; one measurement each, in order."""
+
+    function: Callable[[Sequence[AnsweredItem], TextEmbedder], list[Measurement]]
+    needs_expected_answer: bool = False
 
 
 def has_relevant(qrels: Mapping[Id, int]) -> bool:
