@@ -1,6 +1,7 @@
 """Evaluation runs in the admin: who may open which page, what it shows, and at what cost in queries."""
 
 import importlib
+import re
 from decimal import Decimal
 
 import pytest
@@ -8,6 +9,7 @@ from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.db import connection
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ
@@ -327,6 +329,19 @@ def test_waiting_run_is_cancelled_and_the_history_says_so(admin):
     assert "Cancelled." in admin.get(_url("history", run.pk)).content.decode()
 
 
+def test_button_that_cancels_is_safe_from_forgery_and_works(staff):
+    run = make_run(status="QUEUED", total_items=4)
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(staff)
+    form = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
+    pages = [browser.get(url).content.decode() for url in (_url("report", run.pk), _url("going", run.pk))]
+    tokens = [form.search(page)[1] for page in pages]
+
+    assert browser.post(_url("cancel", run.pk)).status_code == 403
+    for token in tokens:
+        assert browser.post(_url("cancel", run.pk), {"csrfmiddlewaretoken": token}).status_code == 302
+
+
 def test_running_one_is_asked_to_stop(admin):
     run = make_run(status="RUNNING", total_items=4, heartbeat_at=timezone.now())
 
@@ -456,6 +471,20 @@ def test_failed_run_says_why(admin):
 
     assert "The embedder does not answer." in html
     assert "Resume" in html
+
+
+def test_failed_items_are_named_first_and_asked_again(admin):
+    run = _measured_run([1.0, 0.5])
+    row = run.items.last()
+    row.error = "The model does not answer."
+    row.save(update_fields=["error"])
+
+    response = admin.get(_url("report", run.pk))
+
+    assert response.context["worst"][0].item.error == "The model does not answer."
+    assert "1 item failed" in response.content.decode()
+    assert "Resume" in response.content.decode()
+    assert "Resume" not in admin.get(_url("report", _measured_run().pk)).content.decode()
 
 
 def test_missing_run_is_not_found(admin):

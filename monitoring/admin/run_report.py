@@ -11,14 +11,13 @@ from monitoring.admin import charts
 from monitoring.admin.measure_names import measure_label
 from monitoring.admin.report_parts import MeasureRow, first_ranks, measure_rows, slice_tables, worst_page
 from monitoring.admin.run_page import page_context
+from monitoring.evaluation.comparison import headline
 from monitoring.evaluation.report import cost_of, main_measure
 from monitoring.evaluation.results import RunResults, load_results
 from monitoring.evaluation.slices import slices_of
 from monitoring.models import EvaluationRun
 from monitoring.models.evaluation import EvaluationRunQuerySet
 
-# What stands in large figures on top; the rest is in the table below.
-TILES = ("hit_rate", "mrr", "ndcg", "answer_similarity", "rouge_l", "groundedness", "refusal")
 COMPARED_AT_MOST = 20
 
 
@@ -29,13 +28,16 @@ def report_view(request: HttpRequest, run_id: int) -> HttpResponse:
     run = get_object_or_404(EvaluationRun.objects.for_list(), pk=run_id)
     results = load_results(run)
     rows = measure_rows(results)
+    large = headline(results.values)
+    failed = run.items.exclude(error="").count()
     may = request.user.has_perm
     context = {
         **page_context(request, f"{run.config} on {run.dataset}", run=run),
         "run": run,
         "rows": rows,
-        "tiles": [row for name in TILES for row in rows if row.name == name],
-        "items": len(results.clusters),
+        "tiles": [row for row in rows if row.name in large],  # the rest is in the table below
+        "failed": failed,
+        "may_resume": run.is_finished and (run.status != EvaluationRun.Status.DONE or failed > 0),
         "cost_usd": cost_of(run),
         "comparable": comparable(run)[:COMPARED_AT_MOST],
         "may_change": may("monitoring.change_evaluationrun"),
