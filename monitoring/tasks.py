@@ -4,8 +4,9 @@ import time
 
 from django_q.tasks import async_task
 
-from monitoring.evaluation.runner import Working, work_on
+from monitoring.evaluation.runner import work_on
 from monitoring.evaluation.runs import TASK, sweep_runs
+from monitoring.evaluation.working import Working
 from monitoring.models import EvaluationRun
 
 # A run gives the worker back after so long, and waits behind what else there is, such as uploads.

@@ -1,14 +1,17 @@
 """Evaluation runs as rows: started, worked off in batches, cancelled, resumed, and taken up after a process died."""
 
+from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.db import transaction
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from chat.models import Document
-from chat.rag.config import SearchMode
+from chat.models import Document, Embedder, LLMCall
+from chat.rag.config import Provider, SearchMode
+from chat.rag.embed import Embedded
 from chat.services.answering import tools_of
 from chat.services.configs import find_config
 from monitoring import tasks
@@ -19,6 +22,7 @@ from monitoring.evaluation.retrieval import QuestionVectors, Searcher
 from monitoring.exceptions import EvaluationError
 from monitoring.models import EvaluationItem, EvaluationRun, ItemScore, RelevantDocument
 from tests.factories import make_collection, make_dataset, make_item
+from tests.fakes import FakeLLM
 from tests.knowledge import make_knowledge
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -135,21 +139,34 @@ def test_batches_find_what_one_by_one_finds(dataset, mode):
 
 def test_a_question_is_embedded_once_for_all_configs(dataset):
     class Counting:
-        def __init__(self, embedder):
-            self.embedder, self.texts = embedder, []
+        name, texts = "local/counting", []
 
         def embed_documents(self, texts):
             self.texts += texts
-            return self.embedder.embed_documents(texts)
+            return Embedded(np.ones((len(texts), 3), np.float32))
 
-    counting = Counting(tools_of(find_config("vector")).embedder)
-    vectors = QuestionVectors()
+    tools = replace(tools_of(find_config("vector")), embedder=Counting())
+    vectors, calls = QuestionVectors(), []
 
-    vectors.of(1, counting, ["a", "b", "a"])
-    again = vectors.of(1, counting, ["b", "c"])
+    vectors.of(tools, ["a", "b", "a"], calls.append)
+    again = vectors.of(tools, ["b", "c"], calls.append)
 
-    assert counting.texts == ["a", "b", "c"]
-    assert len(again) == 2
+    assert Counting.texts == ["a", "b", "c"]
+    assert (len(again), calls) == (2, [])
+
+
+def test_what_a_server_embeds_is_counted(dataset, settings):
+    with FakeLLM() as fake:
+        settings.PROVIDERS = {"fake": Provider("fake", fake.base_url)}
+        config = find_config("vector")
+        Embedder.objects.filter(pk=config.embedder_id).update(name="fake/embed-384")
+        run = start(dataset, config=find_config("vector"))
+
+        assert runner.work_on(run.pk) == "DONE"
+
+    run.refresh_from_db()
+    assert LLMCall.objects.get().purpose == "embedding"
+    assert run.unpriced_calls == 1
 
 
 def test_a_follow_up_is_rewritten_by_the_rule(dataset):

@@ -9,15 +9,17 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from decimal import Decimal
 
 from django.db import DatabaseError, connection
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from chat.rag.config import LLMCall
 from monitoring.exceptions import EvaluationError
 from monitoring.models import EvaluationRun
 from monitoring.models.evaluation import EvaluationRunQuerySet
@@ -58,9 +60,10 @@ class Lease:
         if wishes[0]:
             raise RunCancelledError(f"Run {self.run_id} was cancelled.")
 
-    def advance(self, items: int, *, embed_seconds: float = 0.0) -> None:
-        """Count finished items and the time worked, in the caller's transaction, which is undone when the claim is
-        lost. Raises ClaimLostError. One query."""
+    def advance(self, items: int, *, calls: Sequence[LLMCall] = (), embed_seconds: float = 0.0) -> None:
+        """Count finished items, what `calls` cost and the time worked, in the caller's transaction, which is undone
+        when the claim is lost. Raises ClaimLostError. One query."""
+        costs = [call.cost_usd for call in calls]
         with self._lock:
             now = time.monotonic()
             worked, self._noted = now - self._noted, now
@@ -70,9 +73,15 @@ class Lease:
             done_items=F("done_items") + items,
             duration_seconds=Coalesce(F("duration_seconds"), 0.0) + worked,
             embed_seconds=Coalesce(F("embed_seconds"), 0.0) + embed_seconds,
+            cost_usd=F("cost_usd") + sum((cost for cost in costs if cost is not None), Decimal(0)),
+            unpriced_calls=F("unpriced_calls") + costs.count(None),
         )
         if not changed:
             raise self._lost()
+
+    def begin(self, due: int) -> None:
+        """Say how many items are due, of which the progress follows: also what was finished when a process died."""
+        self._mine().update(done_items=F("total_items") - due)
 
     @contextmanager
     def beating(self) -> Iterator[None]:

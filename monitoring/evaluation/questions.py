@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from chat.models import Chunk
 from chat.rag.config import Exchange
-from monitoring.models import DatasetItem, EvaluationItem, EvaluationRun
+from monitoring.models import DatasetItem, EvaluationItem, EvaluationRun, RelevantDocument
 from monitoring.models.datasets import DatasetItemQuerySet
 
 NOT_ANSWERABLE = "Nothing answers this question, on purpose."
@@ -63,6 +63,12 @@ def due_of(run: EvaluationRun) -> list[Due]:
         for item_id in item_ids
         if (item_id, repetition) not in finished
     ]
+
+
+def has_spans(run: EvaluationRun) -> bool:
+    """Whether passages are known of any item of the run, so that chunks can be measured too. One query."""
+    item_ids = items_of(run).values("pk")
+    return RelevantDocument.objects.filter(item__in=item_ids, end__isnull=False).exists()
 
 
 def load_questions(item_ids: Sequence[int]) -> dict[int, Question]:

@@ -6,9 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Count, Q, Sum
-
-from chat.models import LLMCall
 from monitoring.evaluation.results import RunResults, load_results
 from monitoring.evaluation.slices import Slice, slices_of
 from monitoring.evaluation.statistics.intervals import Interval
@@ -54,7 +51,7 @@ class WorstItem:
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """All of a run. `items`: distinct items so far; `cost_usd`: of answers and judges, None where a part is unknown."""
+    """All of a run. `items`: distinct items so far; `cost_usd`: of all calls, None where one is unknown."""
 
     run: EvaluationRun
     items: int
@@ -112,10 +109,8 @@ def worst_items(results: RunResults, *, measure: str, limit: int, offset: int = 
 
 
 def cost_of(run: EvaluationRun) -> Decimal | None:
-    """Return the dollars of all calls for a run's answers and verdicts; None where one is unknown. One query."""
-    calls = LLMCall.objects.filter(turn__evaluation_item__run=run)
-    found = calls.aggregate(total=Sum("cost_usd"), unknown=Count("pk", filter=Q(cost_usd__isnull=True)))
-    return None if found["unknown"] else found["total"] or Decimal(0)
+    """Return the dollars of all calls for a run so far: answers, verdicts and vectors; None where one is unknown."""
+    return None if run.unpriced_calls else run.cost_usd
 
 
 def histogram(values: Sequence[float], bins: int = BINS) -> tuple[Bin, ...]:

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chat.models import PipelineConfig
-from chat.rag.config import Hit, Query, SearchMode
-from chat.rag.embed import TextEmbedder
+from chat.rag.config import Hit, LLMCall, Query, SearchMode
+from chat.rag.retrieve import Tools
 from chat.rag.rewrite import follow_up_query
 from chat.rag.search import search_many
+from chat.rag.stage_calls import Record, embedding_call
 from chat.services.answering import tools_of
 from monitoring.evaluation.questions import Question
 
@@ -36,11 +37,17 @@ class QuestionVectors:
     def __init__(self) -> None:
         self._kept: dict[int, dict[str, NDArray[np.float32]]] = {}
 
-    def of(self, embedder_id: int, embedder: TextEmbedder, texts: Sequence[str]) -> list[NDArray[np.float32]]:
-        """Return the vectors of `texts`, each distinct one embedded once. Raises EmbeddingError."""
-        kept = self._kept.setdefault(embedder_id, {})
+    def of(self, tools: Tools, texts: Sequence[str], record: Record) -> list[NDArray[np.float32]]:
+        """Return the vectors of `texts`, each distinct one embedded once. `record` is given the call where a server
+        did it. Raises EmbeddingError."""
+        kept = self._kept.setdefault(tools.embedder_id, {})
         if missing := [text for text in dict.fromkeys(texts) if text not in kept]:
-            kept.update(zip(missing, embedder.embed_documents(missing).vectors, strict=True))
+            begun = time.perf_counter()
+            embedded = tools.embedder.embed_documents(missing)
+            overrides = tools.access.price_overrides
+            if call := embedding_call(tools.embedder.name, begun, embedded, overrides=overrides):
+                record(call)
+            kept.update(zip(missing, embedded.vectors, strict=True))
         return [kept[text] for text in texts]
 
 
@@ -50,10 +57,13 @@ class Searcher:
     def __init__(self, config: PipelineConfig, vectors: QuestionVectors) -> None:
         """Reads `embedder`. Raises ConfigurationError when it is not set up here."""
         self._recipe, self._tools, self._vectors = config.recipe(), tools_of(config), vectors
-        self.embed_seconds = 0.0  # of the last batch
+        # of the last batch
+        self.embed_seconds = 0.0
+        self.calls: list[LLMCall] = []
 
     def rankings(self, questions: Sequence[Question]) -> list[Ranking]:
         """Return what is found for each question, in order. Raises RetrievalError."""
+        self.calls = []
         begun = time.perf_counter()
         queries = self._queries(questions)
         self.embed_seconds = time.perf_counter() - begun
@@ -64,6 +74,7 @@ class Searcher:
             embedder_id=self._tools.embedder_id,
             dimensions=self._tools.dimensions,
             top_k=self._recipe.top_k,
+            fusion=self._recipe.fusion,
         )
         seconds = (time.perf_counter() - begun) / max(len(questions), 1)
         return [ranking_of(hits, search_seconds=seconds) for hits in found]
@@ -72,7 +83,7 @@ class Searcher:
         texts = [self._text(question) for question in questions]
         vectors: Sequence[NDArray[np.float32] | None] = [None] * len(texts)
         if self._recipe.search_mode is not SearchMode.TEXT:
-            vectors = self._vectors.of(self._tools.embedder_id, self._tools.embedder, texts)
+            vectors = self._vectors.of(self._tools, texts, self.calls.append)
         return [
             Query(text, None if vector is None else vector.tolist(), question.collection_id)
             for text, vector, question in zip(texts, vectors, questions, strict=True)

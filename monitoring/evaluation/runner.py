@@ -5,40 +5,26 @@ done or paid twice.
 """
 
 import logging
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from django.db import IntegrityError, transaction
 
 from chat.exceptions import ChatError
+from chat.services.turns import record_calls
+from monitoring.evaluation.answers import Answering
+from monitoring.evaluation.examiners import examiners_of
 from monitoring.evaluation.lease import ClaimLostError, Lease, RunCancelledError, claim
-from monitoring.evaluation.questions import Due, due_of, items_of, load_questions
-from monitoring.evaluation.retrieval import BATCH_QUESTIONS, QuestionVectors, Searcher
+from monitoring.evaluation.questions import Due, due_of, has_spans, load_questions
+from monitoring.evaluation.retrieval import BATCH_QUESTIONS, Searcher
 from monitoring.evaluation.scoring import score_ranking
+from monitoring.evaluation.staged import StagedRetrieval
+from monitoring.evaluation.working import Piece, Working
 from monitoring.evaluation.writing import Result, write_results
-from monitoring.models import EvaluationRun, RelevantDocument
+from monitoring.models import EvaluationRun
 
 logger = logging.getLogger(__name__)
 
 Status = EvaluationRun.Status
-
-
-def _no_progress(items: int) -> None:
-    """Tell nobody."""
-
-
-@dataclass(frozen=True, slots=True)
-class Working:
-    """How a process works: what it keeps from run to run, whom it tells, and when it gives the run back."""
-
-    vectors: QuestionVectors = field(default_factory=QuestionVectors)
-    on_progress: Callable[[int], None] = _no_progress  # hears how many items were finished
-    until: float = float("inf")  # time.monotonic(): a run that is not finished by then waits in the queue again
-
-    @property
-    def is_over(self) -> bool:
-        return time.monotonic() >= self.until
 
 
 def work_on(run_id: int, working: Working | None = None) -> str | None:
@@ -68,7 +54,7 @@ def _outcome(lease: Lease, working: Working) -> tuple[str, str]:
     """Do the work; return the status that the run gets, and why where it is no good one."""
     run = EvaluationRun.objects.select_related("config__embedder", "dataset").get(pk=lease.run_id)
     try:
-        is_done = evaluate_retrieval(run, lease, working)
+        is_done = _work_off(run, lease, working)
     except ClaimLostError as error:
         logger.warning("claim lost", extra={"run_id": run.pk})
         return Status.FAILED, str(error)  # which is not written, since the run is another's
@@ -79,11 +65,22 @@ def _outcome(lease: Lease, working: Working) -> tuple[str, str]:
     return (Status.DONE if is_done else Status.QUEUED), ""
 
 
+def _work_off(run: EvaluationRun, lease: Lease, working: Working) -> bool:
+    """Do what is due; False when the time was over before."""
+    if run.kind == EvaluationRun.Kind.ANSWER:
+        answering = Answering(run, lease, working, examiners_of(run))
+        return answering.work_off(answering.pieces())
+    if run.config.recipe().is_plain_search:
+        return evaluate_retrieval(run, lease, working)
+    return StagedRetrieval(run, lease, working).work_off([Piece(*due) for due in due_of(run)])
+
+
 def evaluate_retrieval(run: EvaluationRun, lease: Lease, working: Working) -> bool:
     """Search for all questions that are due, in batches; False when the time was over before."""
     searcher = Searcher(run.config, working.vectors)
     with_chunks = has_spans(run)
     due = due_of(run)
+    lease.begin(len(due))
     for begin in range(0, len(due), BATCH_QUESTIONS):
         lease.check()
         if working.is_over:
@@ -93,17 +90,12 @@ def evaluate_retrieval(run: EvaluationRun, lease: Lease, working: Working) -> bo
         try:
             with transaction.atomic():
                 write_results(run.pk, results)
-                lease.advance(len(results), embed_seconds=searcher.embed_seconds)
+                record_calls(calls=searcher.calls)
+                lease.advance(len(results), calls=searcher.calls, embed_seconds=searcher.embed_seconds)
         except IntegrityError as error:
             raise ClaimLostError(f"Run {run.pk} has results of another process.") from error
         working.on_progress(len(results))
     return True
-
-
-def has_spans(run: EvaluationRun) -> bool:
-    """Whether passages are known of any item of the run, so that chunks can be measured too. One query."""
-    item_ids = items_of(run).values("pk")
-    return RelevantDocument.objects.filter(item__in=item_ids, end__isnull=False).exists()
 
 
 def _searched(run: EvaluationRun, searcher: Searcher, batch: Sequence[Due], *, with_chunks: bool) -> list[Result]:

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
-from monitoring.evaluation.runner import Working, work_on
+from monitoring.evaluation.runner import work_on
+from monitoring.evaluation.working import Working
 from monitoring.exceptions import EvaluationError
 from monitoring.models import DatasetItem, EvaluationRun
 

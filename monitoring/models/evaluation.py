@@ -76,6 +76,10 @@ class EvaluationRun(models.Model):
     corpus_chunks = models.PositiveIntegerField(null=True, help_text="Chunks in the knowledge base when it began.")
     embed_seconds = models.FloatField(null=True, help_text="Embedding the questions of a retrieval run, together.")
     duration_seconds = models.FloatField(null=True, help_text="Time worked, over all starts.")
+    cost_usd = models.DecimalField(
+        max_digits=14, decimal_places=8, default=0, help_text="Of all its calls so far whose cost is known."
+    )
+    unpriced_calls = models.PositiveIntegerField(default=0, help_text="Calls whose cost is not known.")
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -13,9 +13,9 @@ from chat.services.configs import find_config
 from monitoring.evaluation.comparison import CandidateComparison, compare_runs
 from monitoring.evaluation.export import comparison_as_dict, run_as_dict
 from monitoring.evaluation.report import RunSummary, summarise
-from monitoring.evaluation.runner import Working
 from monitoring.evaluation.runs import find_dataset, resume_run, start_run, wait_until_free
 from monitoring.evaluation.tables import comparison_rows, summary_rows, text_table
+from monitoring.evaluation.working import Working
 from monitoring.exceptions import EvaluationError
 from monitoring.management.running import SPLITS, RunsCommand, find_run, why_unfinished, work_with_bar
 from monitoring.models import EvaluationRun

@@ -11,9 +11,9 @@ from chat.exceptions import ChatError
 from chat.models import PipelineConfig
 from chat.services.configs import find_config
 from monitoring.evaluation.gate import GateReport, markdown, rule
-from monitoring.evaluation.runner import Working
 from monitoring.evaluation.runs import find_dataset, newest_finished, start_run
 from monitoring.evaluation.tables import comparison_rows, text_table
+from monitoring.evaluation.working import Working
 from monitoring.management.running import SPLITS, RunsCommand, find_run, work_with_bar
 from monitoring.models import EvaluationRun
 
