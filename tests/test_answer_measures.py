@@ -166,7 +166,7 @@ def test_all_measures_of_many_answers_at_once():
 
 def test_all_measures_are_registered_under_their_names():
     assert all(name == measure.name for name, measure in MEASURES.items())
-    assert [*MEASURES] == [*RETRIEVAL_MEASURES, *ANSWER_MEASURES]
+    assert [*MEASURES] == [*RETRIEVAL_MEASURES, *ANSWER_MEASURES, "round_trip"]
 
 
 def test_the_table_embedder_is_an_embedder():

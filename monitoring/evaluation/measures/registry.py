@@ -23,6 +23,7 @@ from monitoring.evaluation.measures.recall import recall
 from monitoring.evaluation.measures.reciprocal_rank import reciprocal_rank
 from monitoring.evaluation.measures.refusal import refusal_correct
 from monitoring.evaluation.measures.rouge import rouge_1, rouge_2, rouge_l
+from monitoring.evaluation.measures.round_trip import ROUND_TRIP
 
 # name, label, what it says of a question, function
 _RETRIEVAL: tuple[tuple[str, str, str, RetrievalFunction], ...] = (
@@ -105,7 +106,7 @@ ANSWER_MEASURES: Mapping[str, AnswerMeasure] = {
     )
 }
 
-MEASURES: Mapping[str, Measure] = {**RETRIEVAL_MEASURES, **ANSWER_MEASURES}
+MEASURES: Mapping[str, Measure] = {**RETRIEVAL_MEASURES, **ANSWER_MEASURES, ROUND_TRIP.name: ROUND_TRIP}
 
 
 def measure_answers(items: Sequence[AnsweredItem], embedder: TextEmbedder) -> list[dict[str, Measurement]]:
