@@ -17,7 +17,6 @@ from django_q.models import OrmQ
 from chat.models import PipelineConfig
 from monitoring.models import EvaluationRun
 from tests.factories import (
-    make_call,
     make_collection,
     make_config,
     make_dataset,
@@ -184,19 +183,16 @@ def test_unmeasured_run_shows_dashes_and_never_zero(admin):
 
 
 def test_answer_run_shows_its_cost_and_unknown_for_unknown(admin):
-    known = make_run(kind="ANSWER")
-    turn = make_turn(cost_usd=Decimal("0.02"))
-    make_evaluation_item(run=known, turn=turn)
-    make_call(turn=turn, cost_usd=Decimal("0.02"))
-    unknown = make_run(kind="ANSWER")
-    turn = make_turn()
-    make_evaluation_item(run=unknown, turn=turn)
-    make_call(turn=turn, cost_usd=None)
+    make_run(kind="ANSWER", cost_usd=Decimal("0.0213"))
+    make_run(kind="ANSWER", cost_usd=Decimal("0.5"), unpriced_calls=1)
+    make_run(kind="ANSWER", status="RUNNING", total_items=9, cost_usd=Decimal("0.007"))
 
-    context = admin.get(reverse(LIST)).context
-    costs = {run.pk: run.figures.cost_usd for run in context["cl"].result_list}
+    html = admin.get(reverse(LIST)).content.decode()
 
-    assert costs == {known.pk: Decimal("0.02"), unknown.pk: None}
+    assert "$0.0213" in html
+    assert "unknown cost" in html
+    assert "$0.50" not in html
+    assert "$0.007" in html  # so far
 
 
 def test_resumed_run_gets_new_figures(admin):
@@ -490,6 +486,8 @@ def test_failed_items_are_named_first_and_asked_again(admin):
 def test_missing_run_is_not_found(admin):
     for name in ("report", "going"):
         assert admin.get(_url(name, 12345)).status_code == 404
+    assert admin.get(f"{reverse(LIST)}nonsense/change/").status_code == 404
+    assert admin.get(f"{reverse(LIST)}report/change/").status_code == 404
     for name in ("cancel", "resume", "make_default"):
         assert admin.post(_url(name, 12345)).status_code == 404
 

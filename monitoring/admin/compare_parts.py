@@ -112,7 +112,7 @@ def _row(
 
 
 def _tone(one: Comparison) -> Literal["better", "worse", "same", "noise"]:
-    if one.noise_floor is not None and abs(one.paired.difference.value) <= one.noise_floor:
+    if one.noise_floor and abs(one.paired.difference.value) <= one.noise_floor:  # 0: asking again changes nothing
         return "noise"
     return "same" if one.outcome == "no difference" else one.outcome
 

@@ -10,7 +10,7 @@ from monitoring.admin.run_figures import MAIN_MEASURES
 
 FOLDER = "admin/monitoring/evaluationrun/cells"
 # What changes while a run goes on.
-LIVE_COLUMNS = ("items", *MAIN_MEASURES, "time", "cost", "state")
+LIVE_COLUMNS = ("items", *MAIN_MEASURES, "time", "state")
 
 
 def cell(run: Any, column: str, *, replaces: bool = False) -> SafeString:

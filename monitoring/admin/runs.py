@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -34,7 +34,7 @@ class RunChangeList(ChangeList):
 
 @admin.register(EvaluationRun)
 class EvaluationRunAdmin(PageAdmin):
-    list_display = ("action_checkbox", "name", "of", "items", "hit_rate", "mrr", "ndcg", "time", "cost", "state")
+    list_display = ("action_checkbox", "name", "state", "of", "items", "hit_rate", "mrr", "ndcg", "time")
     list_display_links = None
     list_filter = (
         ("dataset", RelatedDropdownFilter),
@@ -82,13 +82,9 @@ class EvaluationRunAdmin(PageAdmin):
     def ndcg(self, run: EvaluationRun) -> str:
         return cell(run, "ndcg")
 
-    @display(description="Time", ordering="duration_seconds")
+    @display(description="Time, cost", ordering="duration_seconds")
     def time(self, run: EvaluationRun) -> str:
         return cell(run, "time")
-
-    @display(description="Cost")
-    def cost(self, run: EvaluationRun) -> str:
-        return cell(run, "cost")
 
     @display(description="Status", ordering="status")
     def state(self, run: EvaluationRun) -> str:
@@ -113,6 +109,8 @@ class EvaluationRunAdmin(PageAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """A run is not edited: its page is its report."""
+        if not object_id.isdecimal():
+            raise Http404
         return HttpResponseRedirect(reverse("admin:monitoring_evaluationrun_report", args=[object_id]))
 
     def get_deleted_objects(
