@@ -44,9 +44,7 @@ def dataset(fake_llm):
 
 
 def evaluated(dataset):
-    run = runs.start_run(
-        dataset=dataset, config=find_config("hybrid"), kind="ANSWER", round_trip=True, enqueue=False
-    )
+    run = runs.start_run(dataset=dataset, config=find_config("hybrid"), kind="ANSWER", round_trip=True, enqueue=False)
     assert runner.work_on(run.pk) == "DONE"
     return run, ItemScore.objects.get(evaluation_item__run=run, name="round_trip_similarity")
 
