@@ -21,6 +21,7 @@ from chat.rag.config import Provider, Purpose
 from chat.services.configs import find_config
 from monitoring.evaluation import runner, runs
 from monitoring.evaluation.answers import Answering
+from monitoring.evaluation.examination import Examination
 from monitoring.evaluation.lease import claim
 from monitoring.evaluation.measures.base import Measurement
 from monitoring.evaluation.pool import work_through
@@ -209,7 +210,7 @@ class Praise:
     async def examine(self, answered):
         self.examined.append(answered)
         call = CallData(Purpose.JUDGE, "fake/judge", "praise_v1", "0" * 64, 1.0, cost_usd=Decimal("0.5"))
-        return {"praise": Measurement(1.0, label="good")}, [call]
+        return Examination({"praise": Measurement(1.0, label="good")}, [call], version="7")
 
 
 def test_examiners_see_the_answer_and_their_calls_are_counted(dataset, config, fake_llm):
@@ -222,6 +223,7 @@ def test_examiners_see_the_answer_and_their_calls_are_counted(dataset, config, f
 
     run.refresh_from_db()
     assert scores(run, "praise") == [(1.0, "")] * 3
+    assert set(ItemScore.objects.filter(name="praise").values_list("judge_version", flat=True)) == {"7"}
     assert run.cost_usd == Decimal("1.5")
     assert run.done_items == 3
     assert {answered.answer for answered in examiner.examined} == {"Press the green button [1]."}
@@ -255,6 +257,37 @@ def test_nothing_is_said_of_an_answer_that_is_gone(dataset, config, fake_llm):
     answering.work_off(answering.pieces())
 
     assert scores(run, "praise") == [(None, "The answer is gone.")]
+
+
+def test_judges_have_their_say(dataset, config, fake_llm):
+    verdict = '{"reasoning": "It says so.", "label": "good"}'
+    fake_llm.enqueue("Press the green button for three seconds to start the pump [1].", verdict, verdict)
+    run = start(dataset, config, judge_model="fake/default", item_limit=1)
+
+    assert runner.work_on(run.pk) == "DONE"
+
+    assert scores(run, "groundedness") == [(1.0, "")]
+    assert scores(run, "answer_correctness") == [(1.0, "")]
+    relevance = ItemScore.objects.get(name="answer_relevance")
+    assert relevance.value is None  # "good" is none of its labels
+    assert relevance.error
+    assert relevance.judge_version == "1"
+    calls = LLMCall.objects.filter(turn__evaluation_item__run=run)
+    assert sorted(calls.values_list("purpose", flat=True)) == ["answer", "judge", "judge"]
+
+
+def test_a_judge_that_failed_is_asked_again_by_resume(dataset, config, fake_llm):
+    run = start(dataset, config, judge_model="fake/http-500x2", item_limit=1)
+    assert runner.work_on(run.pk) == "DONE"
+    reasons = summarise(run).measures["answer_correctness"].reasons
+    assert [reason.startswith("The judge's model failed") for reason in reasons] == [True]
+    answers = Turn.objects.count()
+
+    runs.resume_run(run=run, enqueue=False)
+    assert runner.work_on(run.pk) == "DONE"
+
+    assert Turn.objects.count() == answers
+    assert not ItemScore.objects.filter(label="try again").exists()
 
 
 def test_a_run_that_is_cancelled_finishes_what_is_on_its_way(config, fake_llm):

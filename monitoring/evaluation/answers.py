@@ -6,25 +6,26 @@ answer (a judge, a round trip) comes behind, in transactions of their own: when 
 stays, and only what is missing is asked.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from django.conf import settings
 from django.db import transaction
 
 from chat.database import in_database
 from chat.models.conversation import Origin
-from chat.rag.config import LLMCall
-from chat.rag.embed import LOCAL_NAME, get_embedder
+from chat.rag.embed import LOCAL_NAME, TextEmbedder, get_embedder
 from chat.services.answering import tools_of
 from chat.services.turns import record_calls
 from chat.services.unattended import Answered, answer, record_turn, request_of
 from monitoring.evaluation.answered import AnsweredQuestion, answered_again, answered_now, as_measured
+from monitoring.evaluation.examination import Examination, Examiner
+from monitoring.evaluation.examiners import examiners_of
 from monitoring.evaluation.lease import Lease
 from monitoring.evaluation.measures.base import Measurement, unscored
 from monitoring.evaluation.measures.registry import ANSWER_MEASURES, measure_answers
 from monitoring.evaluation.questions import Question, due_of, has_spans
 from monitoring.evaluation.retrieval import ranking_of
+from monitoring.evaluation.round_trip import round_trip_title
 from monitoring.evaluation.scoring import score_ranking, unscored_ranking
 from monitoring.evaluation.working import ItemWork, Piece, Working
 from monitoring.evaluation.writing import Result, write_results, write_scores
@@ -33,27 +34,24 @@ from monitoring.models import EvaluationItem, EvaluationRun
 ANSWER_GONE = "The answer is gone."
 
 
-class Examiner(Protocol):
-    """Says something about an answer after it was recorded, mostly by asking a model."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The scores that it gives each time: a value, or why there is none."""
-
-    async def examine(self, answered: AnsweredQuestion) -> tuple[Mapping[str, Measurement], Sequence[LLMCall]]:
-        """Return the scores by name, and the calls that were made for them. Never raises for a model that fails."""
+def measuring_embedder() -> TextEmbedder:
+    """Return what texts are compared by: always the same one, so that runs of configs with different embedders can be
+    compared."""
+    return get_embedder(LOCAL_NAME, cache_dir=settings.MODEL_CACHE_DIR, providers=settings.PROVIDERS)
 
 
 class Answering(ItemWork):
     """Answers the items of a run."""
 
-    def __init__(self, run: EvaluationRun, lease: Lease, working: Working, examiners: Sequence[Examiner] = ()) -> None:
-        """Reads the config's `embedder`. Raises ConfigurationError when it is not set up here."""
+    def __init__(
+        self, run: EvaluationRun, lease: Lease, working: Working, examiners: Sequence[Examiner] | None = None
+    ) -> None:
+        """`examiners`: None for those that the run asks for. Reads the config's `embedder`. Raises ConfigurationError
+        when it is not set up here."""
         super().__init__(lease, working)
         self._run, self._tools, self._with_chunks = run, tools_of(run.config), has_spans(run)
-        self._examiners = examiners
-        # always the same one, so that runs of configs with different embedders can be compared
-        self._measuring = get_embedder(LOCAL_NAME, cache_dir=settings.MODEL_CACHE_DIR, providers=settings.PROVIDERS)
+        self._measuring = measuring_embedder()
+        self._examiners = examiners_of(run, self._tools, self._measuring) if examiners is None else examiners
 
     def pieces(self) -> list[Piece]:
         """Return what is due: first answers about which something is missing, then questions. Four queries."""
@@ -71,7 +69,7 @@ class Answering(ItemWork):
         else:
             answered, error = await in_database(answered_again, piece.evaluation_item_id, question), ""
         if answered is not None:
-            await self._examine(answered)
+            error = await self._examine(answered)
         elif not error:
             await in_database(self._record_gone, piece)
         return error
@@ -120,21 +118,24 @@ class Answering(ItemWork):
         (answer_measures,) = measure_answers([item], self._measuring)
         return measured | answer_measures
 
-    async def _examine(self, answered: AnsweredQuestion) -> None:
-        """Let all examiners have their say that had none yet."""
+    async def _examine(self, answered: AnsweredQuestion) -> str:
+        """Let all examiners have their say that had none yet; return why one could not, if another try may help."""
         waiting = [examiner for examiner in self._examiners if not set(examiner.names) <= answered.scored]
+        error = ""
         for examiner in waiting:
-            measurements, calls = await examiner.examine(answered)
-            await in_database(self._record_scores, answered, measurements, calls, examiner is waiting[-1])
+            examination = await examiner.examine(answered)
+            error = error or examination.failed
+            is_last = examiner is waiting[-1]
+            await in_database(self._record_examination, answered, examination, is_last)
+        return error
 
-    def _record_scores(
-        self,
-        answered: AnsweredQuestion,
-        measurements: Mapping[str, Measurement],
-        calls: Sequence[LLMCall],
-        is_last: bool,
-    ) -> None:
+    def _record_examination(self, answered: AnsweredQuestion, examination: Examination, is_last: bool) -> None:
+        calls = list(examination.calls)
         with transaction.atomic():
-            write_scores(answered.evaluation_item_id, measurements)
+            write_scores(answered.evaluation_item_id, examination.measurements, version=examination.version)
             record_calls(calls=calls, turn_id=answered.turn_id)
+            if again := examination.answered_again:
+                title = round_trip_title(answered.turn_id)
+                record_turn(answered=again, config=self._run.config, origin=Origin.EVALUATION, title=title)
+                calls += again.result.calls
             self.lease.advance(int(is_last), calls=calls)

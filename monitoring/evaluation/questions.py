@@ -27,6 +27,7 @@ class Question:
     item_id: int
     question: str
     collection_id: int | None
+    language: str = ""  # of the collection, as PostgreSQL names it; empty: several or unknown
     history: tuple[Exchange, ...] = ()
     expected_answer: str = ""
     is_answerable: bool = True
@@ -93,6 +94,7 @@ def _question(item: DatasetItem, chunk_grades: Mapping[int, int]) -> Question:
         item_id=item.pk,
         question=item.question,
         collection_id=item.collection_id,
+        language=item.collection.language if item.collection else "",
         history=tuple(Exchange(pair["question"], pair["answer"]) for pair in item.history),
         expected_answer=item.expected_answer,
         is_answerable=item.is_answerable,

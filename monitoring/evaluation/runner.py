@@ -12,7 +12,6 @@ from django.db import IntegrityError, transaction
 from chat.exceptions import ChatError
 from chat.services.turns import record_calls
 from monitoring.evaluation.answers import Answering
-from monitoring.evaluation.examiners import examiners_of
 from monitoring.evaluation.lease import ClaimLostError, Lease, RunCancelledError, claim
 from monitoring.evaluation.questions import Due, due_of, has_spans, load_questions
 from monitoring.evaluation.retrieval import BATCH_QUESTIONS, Searcher
@@ -68,7 +67,7 @@ def _outcome(lease: Lease, working: Working) -> tuple[str, str]:
 def _work_off(run: EvaluationRun, lease: Lease, working: Working) -> bool:
     """Do what is due; False when the time was over before."""
     if run.kind == EvaluationRun.Kind.ANSWER:
-        answering = Answering(run, lease, working, examiners_of(run))
+        answering = Answering(run, lease, working)
         return answering.work_off(answering.pieces())
     if run.config.recipe().is_plain_search:
         return evaluate_retrieval(run, lease, working)

@@ -13,10 +13,11 @@ from django_q.tasks import async_task
 
 from chat.models import Chunk, PipelineConfig
 from chat.services.configs import check_model_name
+from monitoring.evaluation.examination import TRY_AGAIN
 from monitoring.evaluation.lease import SILENT_AFTER
 from monitoring.evaluation.questions import items_of
 from monitoring.exceptions import EvaluationError
-from monitoring.models import Dataset, DatasetItem, EvaluationRun
+from monitoring.models import Dataset, DatasetItem, EvaluationRun, ItemScore
 
 TASK = "monitoring.tasks.run_evaluation"
 MAX_K = 50
@@ -122,7 +123,8 @@ def resume_run(*, run: EvaluationRun, enqueue: bool = True) -> None:
                 f" If its process was killed, try again in {SILENT_AFTER.total_seconds():.0f} s."
             )
         failed, _ = run.items.exclude(error="").delete()
-        if run.status == Status.DONE and not failed:
+        unsaid, _ = ItemScore.objects.filter(evaluation_item__run=run, value=None, label=TRY_AGAIN).delete()
+        if run.status == Status.DONE and not failed and not unsaid:
             raise EvaluationError(f"Run {run.pk} is finished and none of its items failed: nothing is left to do.")
         EvaluationRun.objects.filter(pk=run.pk).update(
             status=Status.QUEUED,

@@ -14,6 +14,7 @@ from monitoring.models import EvaluationItem, ItemScore
 
 ERROR_CHARS = 500  # width of EvaluationItem.error
 SCORE_ERROR_CHARS = 300  # width of ItemScore.error
+SCORE_COLUMNS = ["evaluation_item_id", "name", "value", "label", "explanation", "error", "judge_version"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def write_results(run_id: int, results: Sequence[Result]) -> list[int]:
     )  # fmt: skip
     _copy(
         ItemScore._meta.db_table,
-        ["evaluation_item_id", "name", "value", "label", "explanation", "error"],
+        SCORE_COLUMNS,
         [
             score_row(row_id, name, measurement)
             for row_id, result in zip(ids, results, strict=True)
@@ -62,19 +63,15 @@ def write_results(run_id: int, results: Sequence[Result]) -> list[int]:
     return ids
 
 
-def write_scores(evaluation_item_id: int, measurements: Mapping[str, Measurement]) -> None:
-    """Store more scores of an item; one that is there already stays as it is."""
-    columns = ("evaluation_item_id", "name", "value", "label", "explanation", "error")
+def write_scores(evaluation_item_id: int, measurements: Mapping[str, Measurement], *, version: str = "") -> None:
+    """Store more scores of an item; one that is there already stays as it is. `version`: of the judge."""
+    rows = [score_row(evaluation_item_id, name, measurement, version) for name, measurement in measurements.items()]
     ItemScore.objects.bulk_create(
-        [
-            ItemScore(**dict(zip(columns, score_row(evaluation_item_id, name, measurement), strict=True)))
-            for name, measurement in measurements.items()
-        ],
-        ignore_conflicts=True,
+        [ItemScore(**dict(zip(SCORE_COLUMNS, row, strict=True))) for row in rows], ignore_conflicts=True
     )
 
 
-def score_row(evaluation_item_id: int, name: str, measurement: Measurement) -> tuple[object, ...]:
+def score_row(evaluation_item_id: int, name: str, measurement: Measurement, version: str = "") -> tuple[object, ...]:
     """Return the columns of a score, in the order of its table."""
     return (
         evaluation_item_id,
@@ -83,6 +80,7 @@ def score_row(evaluation_item_id: int, name: str, measurement: Measurement) -> t
         measurement.label,
         _text(measurement.explanation),
         _text(measurement.error, SCORE_ERROR_CHARS),
+        version,
     )
 
 

@@ -153,6 +153,7 @@ class ItemScore(models.Model):
     label = models.CharField(max_length=40, blank=True, default="")
     explanation = models.TextField(blank=True, default="")
     error = models.CharField(max_length=300, blank=True, default="")
+    judge_version = models.CharField(max_length=40, blank=True, default="", help_text="Empty: a measure, no judge.")
 
     class Meta:
         ordering = ["evaluation_item", "name"]
