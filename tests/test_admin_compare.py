@@ -111,6 +111,16 @@ def test_only_common_questions_are_compared_and_the_others_counted(admin):
     assert "1 that only one of them has is left out" in response.content.decode()
 
 
+def test_run_that_is_not_finished_is_compared_as_far_as_it_is(admin):
+    baseline, candidate = _runs([1.0, 0.5], [1.0, 0.5])
+    EvaluationRun.objects.filter(pk=candidate.pk).update(status="RUNNING")
+
+    html = admin.get(_address(baseline, candidate)).content.decode()
+
+    assert f"Run {candidate.pk} is not finished" in html
+    assert f"Run {baseline.pk} is not finished" not in html
+
+
 def test_unscored_question_is_left_out_of_both_means(admin):
     baseline, candidate = _runs([1.0, 0.0, 0.5], [1.0, None, 0.5])
 

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -458,6 +459,16 @@ def test_progress_of_an_ended_run_loads_its_page_anew(admin):
     run = make_run()
 
     assert admin.get(_url("going", run.pk)).headers["HX-Refresh"] == "true"
+
+
+def test_run_that_nobody_takes_up_says_where_to_look(admin):
+    run = make_run(status="QUEUED", total_items=4)
+    assert "It waits for a while" not in admin.get(_url("report", run.pk)).content.decode()
+
+    EvaluationRun.objects.filter(pk=run.pk).update(created_at=timezone.now() - timedelta(minutes=2))
+
+    assert "It waits for a while" in admin.get(_url("report", run.pk)).content.decode()
+    assert "It waits for a while" in admin.get(_url("going", run.pk)).content.decode()
 
 
 def test_failed_run_says_why(admin):

@@ -11,6 +11,7 @@ from monitoring.admin import charts
 from monitoring.admin.measure_names import measure_label
 from monitoring.admin.report_parts import MeasureRow, first_ranks, measure_rows, slice_tables, worst_page
 from monitoring.admin.run_page import page_context
+from monitoring.admin.run_progress import waits_long
 from monitoring.evaluation.comparison import headline
 from monitoring.evaluation.report import cost_of, main_measure
 from monitoring.evaluation.results import RunResults, load_results
@@ -37,6 +38,7 @@ def report_view(request: HttpRequest, run_id: int) -> HttpResponse:
         "rows": rows,
         "tiles": [row for row in rows if row.name in large],  # the rest is in the table below
         "failed": failed,
+        "waits_long": waits_long(run),
         "may_resume": run.is_finished and (run.status != EvaluationRun.Status.DONE or failed > 0),
         "cost_usd": cost_of(run),
         "comparable": comparable(run)[:COMPARED_AT_MOST],

@@ -64,6 +64,8 @@ def test_runs_are_started_watched_and_compared_down_to_a_regression(site, sign_i
     regression.locator("summary").first.click()
     expect(regression.locator(".ev-column")).to_have_count(2)
     expect(regression.locator(".is-relevant").first).to_contain_text("Pump manual")
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     regression.get_by_role("link", name="Open on a page of its own").click()
     expect(page.locator("h1.ev-question")).to_have_text(IN_OTHER_WORDS)
     assert site.rows("SELECT count(*) FROM monitoring_evaluationrun WHERE status = 'DONE'") == [(2,)]
