@@ -131,6 +131,23 @@ def test_more_measures_are_compared_when_asked_for(dataset):
         compare_runs([row.run, other], measures=["beauty"])
 
 
+def test_verdicts_of_different_judges_are_not_compared(dataset):
+    first = make_evaluation_item({"mrr": 1.0, "answer_correctness": 1.0, "groundedness": 1.0})
+    first.run.judge_model = "fake/one"
+    other = make_run(dataset=first.run.dataset, judge_model="fake/two")
+    make_evaluation_item({"mrr": 0.5, "answer_correctness": 0.0, "groundedness": 0.5}, run=other, item=first.item)
+
+    (found,) = compare_runs([first.run, other]).candidates
+
+    assert list(found.measures) == ["mrr", "groundedness"]
+    assert "by fake/one in run" in found.left_out["answer_correctness"]
+
+    ItemScore.objects.filter(evaluation_item__run=other, name="groundedness").update(judge_version="2")
+    (found,) = compare_runs([first.run, other]).candidates
+
+    assert list(found.measures) == ["mrr"]
+
+
 def test_json_says_what_was_found(dataset):
     baseline, candidate = scored(dataset, [0.5] * ITEMS), scored(dataset, [1.0] * ITEMS)
 

@@ -5,7 +5,7 @@ a dataset can be; runs on different datasets, or with different cutoffs, cannot.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from monitoring.evaluation.measures.registry import RETRIEVAL_MEASURES
@@ -14,11 +14,13 @@ from monitoring.evaluation.results import RunResults, Values, load_repetitions, 
 from monitoring.evaluation.statistics.comparison import Comparison, compare
 from monitoring.evaluation.statistics.noise import noise_floor
 from monitoring.exceptions import EvaluationError
+from monitoring.judges.registry import JUDGES
 from monitoring.models import DatasetItem, EvaluationRun
 
-# What is compared of a ranking, unless more is asked for: the others say nearly the same, and each measure more makes
-# it harder to tell a difference from chance.
 HEADLINE_MEASURES = ("hit_rate", "mrr", "ndcg")
+# What is not compared unless it is asked for: it says nearly the same as others, and each measure more makes it harder
+# to tell a difference from chance.
+_SAID_BY_OTHERS = frozenset({*RETRIEVAL_MEASURES, "rouge_1", "rouge_2"} - {*HEADLINE_MEASURES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class CandidateComparison:
-    """One run against the baseline. `lost` and `won` are by `main_measure`, the largest change first."""
+    """One run against the baseline. `lost` and `won` are by `main_measure`, the largest change first; `left_out` says
+    of measures why they cannot be compared."""
 
     run: EvaluationRun
     measures: Mapping[str, Comparison]
@@ -41,6 +44,7 @@ class CandidateComparison:
     common_items: int
     lost: tuple[Change, ...]
     won: tuple[Change, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def check_comparable(runs: Sequence[EvaluationRun]) -> None:
 
 def headline(names: Mapping[str, object]) -> list[str]:
     """Return those of the measures that are compared unless others are asked for."""
-    return [name for name in names if name in HEADLINE_MEASURES or name not in RETRIEVAL_MEASURES]
+    return [name for name in names if name not in _SAID_BY_OTHERS]
 
 
 def changes(
@@ -108,7 +112,9 @@ def _compare(
     baseline: RunResults, candidate: RunResults, *, measures: Sequence[str], main: str, limit: int
 ) -> CandidateComparison:
     item_ids = [item_id for item_id in baseline.clusters if item_id in candidate.clusters]
-    names = [name for name in measures or headline(baseline.values) if name in baseline.values]
+    wanted = [name for name in measures or headline(baseline.values) if name in baseline.values]
+    left_out = {name: reason for name in wanted if (reason := _other_judge(name, baseline, candidate))}
+    names = [name for name in wanted if name not in left_out]
     compared = compare(
         baseline={name: _column(baseline.values[name], item_ids) for name in names},
         candidate={name: _column(values, item_ids) for name, values in candidate.values.items()},
@@ -123,7 +129,20 @@ def _compare(
         common_items=len(item_ids),
         lost=changes(baseline, candidate, measure=measure, kind="lost", limit=limit),
         won=changes(baseline, candidate, measure=measure, kind="won", limit=limit),
+        left_out=left_out,
     )
+
+
+def _other_judge(name: str, baseline: RunResults, candidate: RunResults) -> str:
+    """Why verdicts of two runs cannot be compared: they were not given by the same judge. Empty: they can."""
+    before, after = (
+        f"version {results.judge_versions.get(name, '')}"
+        + (f" by {results.run.judge_model}" if name in JUDGES and JUDGES[name].family == "llm" else "")
+        for results in (baseline, candidate)
+    )
+    if before == after or name not in candidate.values:
+        return ""
+    return f"judged otherwise: {before} in run {baseline.run.pk}, {after} in run {candidate.run.pk}"
 
 
 def _noise_floors(

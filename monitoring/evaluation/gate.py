@@ -59,6 +59,9 @@ def rule(
     check_complete(baseline, candidate, list(minimums))
     names = [*minimums, *(name for name in headline(load_results(baseline).values) if name not in minimums)]
     comparison = compare_runs([baseline, candidate], measures=names, main=names[0])
+    for name, reason in comparison.candidates[0].left_out.items():
+        if name in minimums:
+            raise MissingResultsError(f'"{name}" cannot be compared: {reason}.')
     rulings = tuple(
         _ruling(name, minimum, comparison.candidates[0], whole_interval=whole_interval)
         for name, minimum in minimums.items()

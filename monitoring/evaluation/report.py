@@ -14,6 +14,7 @@ from monitoring.models import EvaluationItem, EvaluationRun
 BINS = 10
 # What parts of a dataset are compared by, and what the worst items are sorted by: the first that the run has.
 MAIN_MEASURES = ("mrr", "hit_rate", "ndcg")
+SLICED_ANSWER_MEASURES = ("answer_correctness", "answer_similarity", "groundedness", "refusal_correct")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def summarise(run: EvaluationRun, *, worst: int = 20, with_slices: bool = True) 
     """Return what a run says, also while it goes on. About ten queries, however many items."""
     results = load_results(run)
     failed = EvaluationItem.objects.filter(run=run).exclude(error="").values("item_id").distinct().count()
-    main = [name for name in MAIN_MEASURES if name in results.values] or list(results.values)[:3]
+    main = [name for name in (*MAIN_MEASURES, *SLICED_ANSWER_MEASURES) if name in results.values]
     return RunSummary(
         run=run,
         items=len(results.clusters),

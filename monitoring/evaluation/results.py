@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from monitoring.evaluation.measures.registry import RETRIEVAL_MEASURES
+from monitoring.evaluation.measures.registry import MEASURES
 from monitoring.evaluation.statistics.intervals import Interval, mean_interval
 from monitoring.models import EvaluationItem, EvaluationRun
 
@@ -15,7 +15,8 @@ VALUES_SQL = """
   SELECT score.name,
          evaluation_item.item_id,
          avg(score.value),
-         min(score.error) FILTER (WHERE score.value IS NULL)
+         min(score.error) FILTER (WHERE score.value IS NULL),
+         min(score.judge_version)
     FROM monitoring_evaluationitem AS evaluation_item
     JOIN monitoring_itemscore AS score ON score.evaluation_item_id = evaluation_item.id
    WHERE evaluation_item.run_id = %(run_id)s
@@ -45,6 +46,7 @@ class RunResults:
     values: Mapping[str, Values]
     reasons: Mapping[str, Mapping[str, int]]  # by measure: how many items are unscored for which reason
     clusters: Mapping[int, str]
+    judge_versions: Mapping[str, str]  # by measure: empty where it is no judge's
 
     def interval(self, name: str, item_ids: Collection[int] | None = None) -> Interval | None:
         """Return a measure's mean over all items, or over some; None where none of them is scored."""
@@ -57,19 +59,22 @@ def load_results(run: EvaluationRun) -> RunResults:
     """Return the results of a run, also of one that is not finished. Two queries."""
     values: dict[str, dict[int, float | None]] = defaultdict(dict)
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
+    versions: dict[str, str] = {}
     with connection.cursor() as cursor:
         cursor.execute(VALUES_SQL, {"run_id": run.pk})
-        for name, item_id, value, error in cursor.fetchall():
+        for name, item_id, value, error, version in cursor.fetchall():
+            versions[name] = version
             values[name][item_id] = value
             if value is None:
                 reasons[name][error] += 1
     rows = EvaluationItem.objects.filter(run=run).order_by("item_id").values_list("item_id", "item__cluster")
-    return RunResults(run, {name: values[name] for name in in_order(values)}, dict(reasons), dict(rows.distinct()))
+    ordered = {name: values[name] for name in in_order(values)}
+    return RunResults(run, ordered, dict(reasons), dict(rows.distinct()), versions)
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Return names of measures as the registry has them, those of answers behind."""
-    places = {name: place for place, name in enumerate(RETRIEVAL_MEASURES)}
+    """Return names of measures as the registry has them, judges behind."""
+    places = {name: place for place, name in enumerate(MEASURES)}
     return sorted(names, key=lambda name: (places.get(name, len(places)), name))
 
 
