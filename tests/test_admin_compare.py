@@ -121,6 +121,18 @@ def test_run_that_is_not_finished_is_compared_as_far_as_it_is(admin):
     assert f"Run {baseline.pk} is not finished" not in html
 
 
+def test_verdicts_of_different_judges_are_not_compared_and_it_says_so(admin):
+    baseline, candidate = _runs([1.0, 0.5], [1.0, 0.5], kind="ANSWER")
+    for run, version in ((baseline, "1"), (candidate, "2")):
+        for row in run.items.all():
+            row.scores.create(name="groundedness", value=1.0, judge_version=version)
+
+    response = admin.get(_address(baseline, candidate))
+
+    assert "groundedness" not in [row.name for row in response.context["compared"][0].rows]
+    assert "Groundedness is not compared: judged otherwise: version 1 in run" in response.content.decode()
+
+
 def test_unscored_question_is_left_out_of_both_means(admin):
     baseline, candidate = _runs([1.0, 0.0, 0.5], [1.0, None, 0.5])
 

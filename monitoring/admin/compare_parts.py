@@ -47,6 +47,7 @@ class ComparedRun:
     common_items: int
     left_out: int  # questions that only one of the two has
     rows: tuple[ComparedMeasure, ...]
+    not_compared: tuple[tuple[str, str], ...]  # measures, and why not
     axis: charts.Axis
 
     @property
@@ -77,8 +78,14 @@ def compared_run(found: CandidateComparison, baseline: RunResults, candidate: Ru
     axis = charts.difference_axis(ends)
     common = baseline.clusters.keys() & candidate.clusters.keys()
     rows = tuple(_row(name, one, baseline, candidate, common, axis) for name, one in found.measures.items())
-    left_out = len(baseline.clusters.keys() ^ candidate.clusters.keys())
-    return ComparedRun(found.run, found.common_items, left_out, rows, axis)
+    return ComparedRun(
+        run=found.run,
+        common_items=found.common_items,
+        left_out=len(baseline.clusters.keys() ^ candidate.clusters.keys()),
+        rows=rows,
+        not_compared=tuple((measure_label(name), reason) for name, reason in found.left_out.items()),
+        axis=axis,
+    )
 
 
 def changed(baseline: RunResults, candidate: RunResults, measure: str) -> Mapping[Shown, Sequence[Change]]:
