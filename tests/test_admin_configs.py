@@ -105,6 +105,12 @@ def test_stages_that_need_a_model_are_taken_with_one(admin, settings):
     assert PipelineConfig.objects.get(name="offline").rerank_model == "fake/small"
 
 
+def test_local_reranking_needs_no_model_server(admin):
+    admin.post(reverse("admin:chat_pipelineconfig_add"), _values(rerank="local"))
+
+    assert PipelineConfig.objects.get(name="careful").recipe().rerank is Reranker.LOCAL
+
+
 def test_unused_config_can_be_changed(admin):
     config = make_config()
 

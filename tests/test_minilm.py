@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from chat.exceptions import ConfigurationError
-from chat.rag.minilm import MiniLM, build_graph, find_model_dir, prepare_cache
+from chat.rag.minilm import MiniLM, find_model_dir, prepare_cache
+from chat.rag.minilm_graph import build_graph
 from tests import reference_vectors as reference
 
 
@@ -73,6 +74,34 @@ def test_tokens_after_the_256th_are_not_seen(minilm):
 
     np.testing.assert_array_equal(first, second)
     assert np.abs(first - shorter).max() > 1e-3
+
+
+def test_tokens_have_vectors_whose_sum_points_where_the_texts_does(minilm):
+    texts = ["boat", "The harbour opens at noon.", "harbour"]
+
+    tokens = minilm.token_vectors(texts, max_tokens=1000)
+
+    assert [len(text.ids) for text in tokens] == [1, 6, 1]
+    assert [text.vectors.shape for text in tokens] == [(1, 384), (6, 384), (1, 384)]
+    for text in tokens:
+        np.testing.assert_allclose(np.linalg.norm(text.vectors, axis=1), 1, atol=1e-5)
+    assert tokens[2].ids[0] == tokens[1].ids[1]
+    sums = np.array([text.vectors.sum(0) for text in tokens])
+    sums /= np.linalg.norm(sums, axis=1, keepdims=True)
+    assert (sums * minilm.embed(texts)).sum(1).min() > 0.8  # not 1: the marks at both ends are left out
+
+
+def test_tokens_of_so_many_texts_as_fit(minilm):
+    texts = ["boat " * 10, "boat " * 20, "boat " * 300, "boat"]
+
+    def lengths(max_tokens):
+        return [len(text.ids) for text in minilm.token_vectors(texts, max_tokens=max_tokens)]
+
+    assert lengths(1000) == [10, 20, 254, 1]
+    assert lengths(12 + 22 + 255) == lengths(12 + 22) == [10, 20]
+    assert lengths(12 + 22 + 256) == [10, 20, 254]
+    assert lengths(1) == [10]
+    assert minilm.token_vectors([], max_tokens=1000) == []
 
 
 def test_half_a_surrogate_pair_does_not_fail_the_batch(minilm):

@@ -8,6 +8,7 @@ import pytest
 from chat.exceptions import EmbeddingError
 from chat.models import PipelineConfig
 from chat.rag.config import AnswerRequest, Exchange, Provider, Reranker
+from chat.rag.embed import LocalEmbedder
 from chat.rag.retrieve import Retrieval, retrieve
 from chat.services.answering import tools_of
 from tests.fake_replies import Reply
@@ -222,3 +223,30 @@ def test_reranker_that_is_silent_holds_the_answer_up_for_its_limit_only(knowledg
     assert retrieved.degraded == "re-ranking left out: fake/default failed (timeout)"
     assert call.error_code == "timeout"
     assert retrieved.hits
+
+
+def test_local_model_puts_the_hits_into_its_order(knowledge):
+    question = "How often is the filter cleaned with warm water?"
+    before, _ = ask(question, top_k=4)
+
+    retrieved, calls = ask(question, top_k=4, rerank=Reranker.LOCAL)
+
+    assert retrieved.hits[0].heading_path.endswith("Cleaning")
+    assert [hit.rank for hit in retrieved.hits] == [1, 2, 3, 4]
+    assert {hit.search_rank: hit.chunk_id for hit in retrieved.hits} == {hit.rank: hit.chunk_id for hit in before.hits}
+    assert (calls, retrieved.degraded) == ([], "")
+    assert retrieved.times.rerank_seconds > 0
+
+
+def test_local_model_that_cannot_be_loaded_leaves_the_order_of_the_search(knowledge, tmp_path):
+    (tmp_path / "models").write_text("not a folder")
+    config = PipelineConfig.objects.default()
+    tools = replace(tools_of(config), reranker=LocalEmbedder(tmp_path / "models"))
+    request = AnswerRequest(
+        "How is the pump started?", collection_id=None, recipe=replace(config.recipe(), rerank=Reranker.LOCAL)
+    )
+
+    retrieved = asyncio.run(retrieve(request, tools, [].append))
+
+    assert retrieved.degraded == "re-ranking left out: the local model failed (configuration)"
+    assert retrieved.hits == ask("How is the pump started?")[0].hits

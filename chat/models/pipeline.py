@@ -60,6 +60,7 @@ class PipelineConfig(models.Model):
     class RerankerChoice(models.TextChoices):
         NONE = Reranker.NONE.value, "none"
         LLM = Reranker.LLM.value, "language model"
+        LOCAL = Reranker.LOCAL.value, "local, word by word"
 
     class Context(models.TextChoices):
         CHUNK = ContextSize.CHUNK.value, "the chunk"
@@ -100,7 +101,7 @@ class PipelineConfig(models.Model):
         choices=RerankerChoice,
         blank=True,
         default=Reranker.NONE.value,
-        help_text="Who puts the first hits into a better order; a language model does it by one call.",
+        help_text="Who puts the first hits into a better order: a language model by one call, or the local model.",
     )
     rerank_depth = models.PositiveSmallIntegerField(
         default=20,

@@ -66,6 +66,7 @@ class Reranker(StrEnum):
 
     NONE = ""
     LLM = "llm"
+    LOCAL = "local"
 
 
 class ContextSize(StrEnum):

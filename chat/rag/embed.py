@@ -27,7 +27,7 @@ from openai.types import CreateEmbeddingResponse
 from chat.exceptions import ConfigurationError, EmbeddingError
 from chat.rag.config import Provider
 from chat.rag.minilm import DIMENSIONS as MINILM_DIMENSIONS
-from chat.rag.minilm import MiniLM
+from chat.rag.minilm import MiniLM, TokenVectors
 
 LOCAL_NAME = "local/all-MiniLM-L6-v2"
 
@@ -110,6 +110,13 @@ class LocalEmbedder:
     async def aembed_query(self, text: str) -> Embedded:
         """See TextEmbedder."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, self.embed_query, text)
+
+    async def atoken_vectors(self, texts: Sequence[str], *, max_tokens: int) -> list[TokenVectors]:
+        """Return the tokens of the first texts, as `MiniLM.token_vectors`, without holding up the event loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._executor, lambda: self.load().token_vectors(texts, max_tokens=max_tokens)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +323,8 @@ def _server_words(exc: openai.APIStatusError) -> str:
     return " ".join(str(message or exc.message).split())[:300].rstrip(".")
 
 
-_embedders: dict[tuple[object, ...], TextEmbedder] = {}
+_embedders: dict[tuple[object, ...], OpenAIEmbedder] = {}
+_local_embedders: dict[tuple[object, ...], LocalEmbedder] = {}
 _embedders_lock = threading.Lock()
 
 
@@ -338,11 +346,7 @@ def get_embedder(
             raise ConfigurationError(
                 f'Embedder "{name}" has {MINILM_DIMENSIONS} dimensions, its row says {dimensions}.'
             )
-        key: tuple[object, ...] = (name, cache_dir, threads)
-        with _embedders_lock:
-            if key not in _embedders:
-                _embedders[key] = LocalEmbedder(cache_dir, threads=threads)
-            return _embedders[key]
+        return get_local_embedder(cache_dir=cache_dir, threads=threads)
     provider_name, _, model = name.partition("/")
     provider = providers.get(provider_name)
     if provider is None or not model:
@@ -355,6 +359,15 @@ def get_embedder(
         return _embedders[key]
 
 
+def get_local_embedder(*, cache_dir: Path, threads: int | None = None) -> LocalEmbedder:
+    """Return this process's local embedder; nothing is loaded yet."""
+    key = (LOCAL_NAME, cache_dir, threads)
+    with _embedders_lock:
+        if key not in _local_embedders:
+            _local_embedders[key] = LocalEmbedder(cache_dir, threads=threads)
+        return _local_embedders[key]
+
+
 # Kept for ever: a session that is destroyed waits for its threads, which never end where they never came along.
 _left_behind: list[TextEmbedder] = []
 
@@ -363,8 +376,9 @@ def _forget_embedders() -> None:
     """Start anew in a forked process (the worker forks): threads of a session or client did not come along."""
     global _embedders_lock
     _embedders_lock = threading.Lock()
-    _left_behind.extend(_embedders.values())
+    _left_behind.extend([*_embedders.values(), *_local_embedders.values()])
     _embedders.clear()
+    _local_embedders.clear()
 
 
 if hasattr(os, "register_at_fork"):

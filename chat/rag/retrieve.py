@@ -8,11 +8,12 @@ far. `retrieve` is both in one call, for whoever wants the hits and no answer.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chat.database import in_database
 from chat.exceptions import ConfigurationError, EmbeddingError, GenerationError
+from chat.rag.chunk import embedding_text
 from chat.rag.config import (
     AnswerRequest,
     Hit,
@@ -24,16 +25,17 @@ from chat.rag.config import (
     SearchMode,
     StageTimes,
 )
-from chat.rag.embed import Embedded, TextEmbedder
+from chat.rag.embed import Embedded, LocalEmbedder, TextEmbedder
 from chat.rag.expand import PHRASINGS_SCHEMA, read_phrasings
 from chat.rag.llm import ModelAccess, complete
 from chat.rag.offline import OFFLINE_MODEL
 from chat.rag.prompt import multi_query_prompt, rerank_prompt, rewrite_prompt
 from chat.rag.rankings import fuse_rankings, limit_per_document, reordered
-from chat.rag.rerank import RANKING_SCHEMA, read_ranking
+from chat.rag.rerank import LOCAL_MAX_TOKENS, RANKING_SCHEMA, local_ranking, read_ranking
 from chat.rag.rewrite import follow_up_query
 from chat.rag.search import is_relevant, search
 from chat.rag.stage_calls import Record, ask_for_list, embedding_call
+from chat.rag.word_pairs import count_pairs
 
 REWRITE_MAX_TOKENS = 200
 # How deep each phrasing is searched at least: what several find at rank 10 is better than what one finds at rank 5.
@@ -50,6 +52,7 @@ class Tools:
     embedder_id: int
     dimensions: int
     access: ModelAccess
+    reranker: LocalEmbedder  # loaded when it re-ranks for the first time
 
 
 async def retrieve(request: AnswerRequest, tools: Tools, record: Record) -> Retrieved:
@@ -236,14 +239,33 @@ class Retrieval:
         if self.recipe.rerank is Reranker.NONE or self._nothing_found or len(self._hits) < 2:
             return
         begun = time.perf_counter()
-        query, hits = self._phrasings[0], self._hits[: self.recipe.rerank_depth]
+        hits = self._hits[: self.recipe.rerank_depth]
+        by = self._order_locally if self.recipe.rerank is Reranker.LOCAL else self._order_by_model
+        if order := await by(self._phrasings[0], hits):
+            self._hits = reordered(self._hits, order)
+        self._times = replace(self._times, rerank_seconds=time.perf_counter() - begun)
+
+    async def _order_by_model(self, query: str, hits: Sequence[Hit]) -> Sequence[int]:
+        """Return the hits' ranks in a language model's order; none, with the reason noted, where it gives none."""
         prompt = rerank_prompt(question=query, hits=hits)
         model = self.recipe.rerank_model or self.recipe.model
         reply = await self._ask("re-ranking", Purpose.RERANK, model, prompt, RANKING_SCHEMA)
-        if reply is not None:
-            order = read_ranking(reply, count=len(hits))
-            if order is None:
-                self._degraded.append("re-ranking left out: the reply is no ranking")
-            else:
-                self._hits = reordered(self._hits, order)
-        self._times = replace(self._times, rerank_seconds=time.perf_counter() - begun)
+        if reply is None:
+            return ()
+        order = read_ranking(reply, count=len(hits))
+        if order is None:
+            self._degraded.append("re-ranking left out: the reply is no ranking")
+            return ()
+        return order or [hit.rank for hit in hits]
+
+    async def _order_locally(self, query: str, hits: Sequence[Hit]) -> Sequence[int]:
+        """Return the ranks of as many hits as the local model reads in time, in its order."""
+        texts = [query, *(embedding_text(hit.document_title, hit.heading_path, hit.text) for hit in hits)]
+        try:
+            question, *passages = await self.tools.reranker.atoken_vectors(texts, max_tokens=LOCAL_MAX_TOKENS)
+        except ConfigurationError as error:
+            self._degraded.append(f"re-ranking left out: the local model failed ({error.code})")
+            return ()
+        read = hits[: len(passages)]
+        pairs = await in_database(count_pairs, question=query, chunk_ids=[hit.chunk_id for hit in read])
+        return await asyncio.to_thread(local_ranking, read, question=question, passages=passages, pairs=pairs)

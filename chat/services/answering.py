@@ -10,7 +10,7 @@ from chat.rag.config import AnswerRequest, Exchange, SearchMode
 from chat.rag.llm import Limits, ModelAccess
 from chat.rag.prices import PriceOverride
 from chat.rag.retrieve import Tools
-from chat.services.knowledge import embedder_of
+from chat.services.knowledge import embedder_of, local_embedder
 from chat.services.remembered import Remembered
 
 HISTORY_TURNS = 6  # earlier exchanges given to the model
@@ -39,6 +39,7 @@ def tools_of(config: PipelineConfig) -> Tools:
         embedder_id=config.embedder.pk,
         dimensions=config.embedder.dimensions,
         access=ModelAccess(settings.PROVIDERS, limits=limits(), price_overrides=price_overrides()),
+        reranker=local_embedder(),
     )
 
 

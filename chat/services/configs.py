@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.module_loading import import_string
 
@@ -15,6 +16,7 @@ from chat.models import Conversation, PipelineConfig
 from chat.rag.config import Reranker, SearchMode
 from chat.rag.embed import LOCAL_NAME
 from chat.rag.llm import list_models
+from chat.rag.minilm import find_model_dir
 from chat.rag.offline import OFFLINE_MODEL
 from chat.services.knowledge import register_embedder
 from chat.services.remembered import Remembered
@@ -120,6 +122,24 @@ def copy_as_new(*, config: PipelineConfig) -> PipelineConfig:
     return config
 
 
+def save_variant(*, config: PipelineConfig, name: str, description: str, **changes: Any) -> PipelineConfig:
+    """Make a config like `config` but for `changes`, as the next version of `name`. Raises ConfigurationError for
+    values that no config may have."""
+    values = {field.attname: getattr(config, field.attname) for field in PipelineConfig._meta.concrete_fields}
+    for field in ("id", "version", "created_at"):
+        del values[field]
+    values |= {"name": name, "description": description[:300], "is_default": False, **changes}
+    with transaction.atomic():
+        newest = PipelineConfig.objects.select_for_update().filter(name=name).order_by("-version").first()
+        variant = PipelineConfig(**values, version=newest.version + 1 if newest else 1)
+        try:
+            variant.full_clean()
+        except ValidationError as error:
+            raise ConfigurationError(f'The config "{name}" cannot be saved: {"; ".join(error.messages)}') from error
+        variant.save()
+    return variant
+
+
 def make_default(*, config: PipelineConfig) -> None:
     """Let this config answer from now on."""
     with transaction.atomic():
@@ -156,6 +176,11 @@ def stage_problems(*, model: str, query_count: int, rerank: str, rerank_model: s
             f"This re-ranking needs a language model, and {OFFLINE_MODEL} is none: "
             "name one that re-ranks, choose another model, or none for re-ranking."
         )
+    if rerank == Reranker.LOCAL:
+        try:
+            find_model_dir()
+        except ConfigurationError as exc:
+            problems["rerank"] = str(exc)
     return problems
 
 

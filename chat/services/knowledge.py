@@ -13,7 +13,7 @@ from psycopg import sql
 from chat.exceptions import ConfigurationError, EmbeddingError, IngestError
 from chat.models import Chunk, Collection, Embedder, Embedding
 from chat.rag.chunk import CHUNK_TOKENS_DEFAULT, CHUNK_TOKENS_MAX, CHUNK_TOKENS_MIN, embedding_text
-from chat.rag.embed import LOCAL_NAME, TextEmbedder, get_embedder
+from chat.rag.embed import LOCAL_NAME, LocalEmbedder, TextEmbedder, get_embedder, get_local_embedder
 
 # Chunks embedded in one go: enough of like length for full batches, few enough for a progress bar that moves.
 EMBED_BATCH_CHUNKS = 256
@@ -119,6 +119,11 @@ def embedder_of(row: Embedder) -> TextEmbedder:
 
 def _embedder_named(name: str, *, dimensions: int | None = None) -> TextEmbedder:
     return get_embedder(name, cache_dir=settings.MODEL_CACHE_DIR, providers=settings.PROVIDERS, dimensions=dimensions)
+
+
+def local_embedder() -> LocalEmbedder:
+    """Return this process's local model, whatever embeds the documents. It is loaded when it is first used."""
+    return get_local_embedder(cache_dir=settings.MODEL_CACHE_DIR)
 
 
 def active_embedders() -> tuple[list[tuple[int, TextEmbedder]], list[str]]:
