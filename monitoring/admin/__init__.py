@@ -1,5 +1,5 @@
 """The admin of what monitoring has: one file an area."""
 
-from monitoring.admin import runs
+from monitoring.admin import datasets, generations, runs
 
-__all__ = ["runs"]
+__all__ = ["datasets", "generations", "runs"]

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from django.db import transaction
+
 from chat.models import Hit, Turn
 from monitoring.datasets.drafts import ItemDraft, Relevant
 from monitoring.datasets.versions import Change, change_dataset
@@ -40,16 +42,17 @@ def item_from_turn(
         source_turn_id=turn.pk,
     )
     earlier = dataset.items.current().filter(source_turn=turn).exclude(content_hash=draft.content_hash)
-    change = change_dataset(
-        dataset=dataset,
-        add=[draft],
-        remove=earlier.values_list("pk", flat=True),
-        compare=("expected_answer", "is_answerable", "tags", "relevant", "source_turn_id"),
-        note=f"From turn {turn.pk}.",
-        author=author,
-    )
-    if change.conflicts:
-        raise DatasetError(f"The question cannot be added: {change.conflicts[0].reason}.")
+    with transaction.atomic():  # an error undoes the removal too
+        change = change_dataset(
+            dataset=dataset,
+            add=[draft],
+            remove=earlier.values_list("pk", flat=True),
+            compare=("expected_answer", "is_answerable", "tags", "relevant", "source_turn_id"),
+            note=f"From turn {turn.pk}.",
+            author=author,
+        )
+        if change.conflicts:
+            raise DatasetError(f"The question cannot be added: {change.conflicts[0].reason}.")
     return change
 
 

@@ -23,6 +23,12 @@ def create_dataset(*, name: str, description: str = "", ratios: Ratios | None = 
     return dataset
 
 
+def describe_dataset(*, dataset: Dataset, description: str) -> None:
+    """Say what a dataset is for. Its items are not touched, so this makes no version."""
+    dataset.description = " ".join(description.replace("\0", "").split())[:300]
+    dataset.save(update_fields=["description"])
+
+
 def check_name(name: str) -> None:
     """Raise DatasetError for what cannot name a dataset."""
     if not _NAME.fullmatch(name):

@@ -2,10 +2,12 @@
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from django.db import transaction
@@ -29,6 +31,8 @@ UNANSWERABLE_EACH = 2
 MULTI_EACH = 1
 _SAMPLE_TASKS = 40  # whose prompts are made to estimate all
 
+PairsOf = Callable[[Sequence[int], int], list[tuple[int, int]]]  # document ids and how many pairs
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -47,6 +51,7 @@ class Wish:
 class Estimate:
     """What an order would take. `cost_usd` is None where the price of the model is not known."""
 
+    questions: int
     requests: int
     input_tokens: int
     output_tokens: int
@@ -74,7 +79,7 @@ def plan_generation(
     """Make an order with its tasks; the dataset is made when it is absent. Raises DatasetError for what cannot be."""
     _check(wish)
     names.check_name(dataset_name)
-    tasks = _tasks(collection, wish)
+    tasks = _tasks(collection, wish, pairs_of=partial(neighbours_of, collection))
     with transaction.atomic():
         dataset = Dataset.objects.filter(name=dataset_name).first() or names.create_dataset(name=dataset_name)
         generation = Generation.objects.create(
@@ -89,27 +94,40 @@ def plan_generation(
 
 
 def estimate(generation: Generation) -> Estimate:
-    """Return what the tasks that are not done would take, going by the prompts of some of them. Templates are free."""
+    """Return what the tasks that are not done would take."""
     due = list(generation.tasks.exclude(status=GenerationTask.Status.DONE))
-    if not generation.model or not due:
-        return Estimate(0, 0, 0, Decimal(0))
-    rng = random.Random(generation.seed)  # noqa: S311
+    return _estimate(due, generation.model, seed=generation.seed, is_checked=generation.is_checked)
+
+
+def estimate_wish(*, collection: Collection, wish: Wish) -> Estimate:
+    """Return what an order would take, without making it; nor is it decided which documents go together. Raises
+    DatasetError for what cannot be."""
+    _check(wish)
+    tasks = _tasks(collection, wish, pairs_of=lambda ids, count: list(pairwise(ids))[:count])
+    return _estimate(tasks, wish.model, seed=wish.seed, is_checked=wish.is_checked)
+
+
+def _estimate(due: Sequence[GenerationTask], model_name: str, *, seed: int, is_checked: bool) -> Estimate:
+    """Go by the prompts of some of the tasks. Templates are free."""
+    questions = sum(task.count for task in due)
+    if not model_name or not due:
+        return Estimate(questions, 0, 0, 0, Decimal(0))
+    rng = random.Random(seed)  # noqa: S311
     sample = rng.sample(due, min(len(due), _SAMPLE_TASKS))
     texts = passages_of({document_id for task in sample for document_id in task.document_ids})
     given = 0
     for task in sample:
         passages = spread([p for document_id in task.document_ids for p in texts.get(document_id, [])], rng)
         prompts = [question_prompt(task.kind, passages, people(task.count, rng))]
-        if generation.is_checked:
+        if is_checked:
             prompts.append(check_prompt(passages, ["x" * 80] * task.count))
         given += sum(estimate_tokens(message.content) for prompt in prompts for message in prompt.messages)
-    questions = sum(task.count for task in due)
-    made = questions * (QUESTION_TOKENS + (VERDICT_TOKENS if generation.is_checked else 0))
+    made = questions * (QUESTION_TOKENS + (VERDICT_TOKENS if is_checked else 0))
     usage = Usage(given * len(due) // len(sample), made)
-    provider, model = split_model_name(generation.model)
+    provider, model = split_model_name(model_name)
     price = price_for(provider, model, at=datetime.now(UTC), overrides=price_overrides())
-    requests = len(due) * (2 if generation.is_checked else 1)
-    return Estimate(requests, usage.input_tokens, usage.output_tokens, cost_usd(usage, price))
+    requests = len(due) * (2 if is_checked else 1)
+    return Estimate(questions, requests, usage.input_tokens, usage.output_tokens, cost_usd(usage, price))
 
 
 def _fields(wish: Wish) -> dict[str, Any]:
@@ -134,7 +152,7 @@ def _check(wish: Wish) -> None:
         raise DatasetError(f"A limit of {wish.limit_documents} documents leaves none; it has to be 1 or more.")
 
 
-def _tasks(collection: Collection, wish: Wish) -> list[GenerationTask]:
+def _tasks(collection: Collection, wish: Wish, *, pairs_of: PairsOf) -> list[GenerationTask]:
     """Return the tasks in their order: all documents of the sample once, then pairs, then what has no answer."""
     ids = _sample(collection, wish)
     if not ids:
@@ -142,7 +160,7 @@ def _tasks(collection: Collection, wish: Wish) -> list[GenerationTask]:
     kind = GenerationTask.Kind
     tasks = [GenerationTask(kind=kind.SINGLE, document_ids=[pk], count=wish.per_document) for pk in ids]
     asked = len(ids) * wish.per_document
-    pairs = neighbours_of(collection, ids, round(asked * wish.multi_document_ratio / MULTI_EACH))
+    pairs = pairs_of(ids, round(asked * wish.multi_document_ratio / MULTI_EACH))
     tasks += [GenerationTask(kind=kind.MULTI, document_ids=list(pair), count=MULTI_EACH) for pair in pairs]
     without = round(asked * wish.unanswerable_ratio)
     rng = random.Random(wish.seed)  # noqa: S311

@@ -34,12 +34,18 @@ _DEFINITION = re.compile(
     r"(?P<rest>(?:an?|the|one|any)\s.{20,300})",
     re.I | re.S,
 )
-_POINTERS = re.compile(r"(?:this|that|these|those|it|they|he|she|there|here|which|what|who|one|we|you|i)\b", re.I)
+_POINTERS = re.compile(
+    r"(?:this|that|these|those|here|there|which|one|two|both|above|below|following|solution)\b", re.I
+)
+# "ValueError: ...", or words in quotes that say what failed
 _MESSAGE = re.compile(
-    r"[\"'`\u201c]?((?:\w*(?:Error|Exception|Warning)|fatal|failed|cannot|denied|not found)\b[^\n\"'`\u201d]{8,120})"
+    r"(\b[A-Z]\w*(?:Error|Exception|Warning)\b[^\n\"'`\u201d]{8,120}"
+    r"|(?<=[\"`\u201c])[^\n\"`\u201d]{0,60}(?i:error|fail|fatal|cannot|denied|not found)[^\n\"`\u201d]{4,80}"
+    r"(?=[\"`\u201d]))"
 )
 _TELLING_WORDS = 4
 _LONG_HEADING_WORDS = 3
+_LONG_TERM_WORDS = 4
 ANSWER_MAX_CHARS = 400
 
 Template = Callable[[Passage, Rarity, random.Random], Iterator[Written]]
@@ -102,7 +108,7 @@ def from_definition(passage: Passage, rarity: Rarity, rng: random.Random) -> Ite
     for piece in split_pieces(passage.text):
         sentence = " ".join(plain(piece.text).split())
         found = _DEFINITION.match(sentence)
-        if found is None or _POINTERS.match(found["term"]) or not content_words(found["term"]):
+        if found is None or not _names_something(found["term"]):
             continue
         words = rarity.telling(found["rest"], _TELLING_WORDS, without=[found["term"]], about=passage.heading)
         if rng.random() < 0.5 and len(words) >= 3:
@@ -111,6 +117,12 @@ def from_definition(passage: Passage, rarity: Rarity, rng: random.Random) -> Ite
             context = _context(passage, found["term"], rarity)
             question = f"What is meant by {_lower_first(found['term'])}{context}?"
         yield Written(question, _cut(sentence), "definition", (passage.span,))
+
+
+def _names_something(term: str) -> bool:
+    """Whether a term is a few words without fillers: "guard's van", not "two of these"."""
+    words = content_words(term)
+    return 1 <= len(words) == len(term.split()) <= _LONG_TERM_WORDS and not _POINTERS.match(term)
 
 
 def from_message(passage: Passage, rarity: Rarity, rng: random.Random) -> Iterator[Written]:
@@ -154,8 +166,8 @@ def _context(passage: Passage, topic: str, rarity: Rarity) -> str:
 
 
 def _first_sentence(passage: Passage) -> str:
-    pieces = split_pieces(passage.text)
-    return _cut(pieces[0].text) if pieces else ""
+    """Return the first piece that is a sentence and no table, list or code; empty where there is none."""
+    return next((_cut(piece.text) for piece in split_pieces(passage.text) if not piece.ends_in_block), "")
 
 
 def _cut(text: str) -> str:
