@@ -5,6 +5,7 @@ from typing import Any
 
 from monitoring.evaluation.comparison import CandidateComparison
 from monitoring.evaluation.report import RunSummary
+from monitoring.evaluation.statistics.comparison import Comparison
 from monitoring.evaluation.statistics.intervals import Interval
 from monitoring.models import EvaluationRun
 
@@ -40,20 +41,28 @@ def comparison_as_dict(comparison: CandidateComparison, baseline: EvaluationRun)
         "baseline": str(baseline.config),
         "baseline_run": baseline.pk,
         "common_items": comparison.common_items,
-        "measures": {
-            name: {
-                "difference": interval_as_dict(measure.paired.difference),
-                "test": measure.paired.test,
-                "p_value": measure.paired.p_value,
-                "corrected_p_value": measure.corrected_p_value,
-                "won": measure.paired.won,
-                "lost": measure.paired.lost,
-                "tied": measure.paired.tied,
-                "noise_floor": measure.noise_floor,
-                "outcome": measure.outcome,
-            }
-            for name, measure in comparison.measures.items()
-        },
+        "measures": comparisons_as_dict(comparison.measures),
+        "left_out": dict(comparison.left_out),
+    }
+
+
+def comparisons_as_dict(measures: Mapping[str, Comparison]) -> dict[str, Any]:
+    """Return each measure with its difference and what is said of it."""
+    return {
+        name: {
+            "baseline": measure.paired.baseline,
+            "candidate": measure.paired.candidate,
+            "difference": interval_as_dict(measure.paired.difference),
+            "test": measure.paired.test,
+            "p_value": measure.paired.p_value,
+            "corrected_p_value": measure.corrected_p_value,
+            "won": measure.paired.won,
+            "lost": measure.paired.lost,
+            "tied": measure.paired.tied,
+            "noise_floor": measure.noise_floor,
+            "outcome": measure.outcome,
+        }
+        for name, measure in measures.items()
     }
 
 

@@ -112,7 +112,7 @@ def markdown(report: GateReport) -> str:
             ]
         ),
         "",
-        markdown_table(comparison_rows(found)),
+        markdown_table(comparison_rows(found.measures)),
         "",
         f"## Questions lost by {found.main_measure}: {len(found.lost)}, won: {len(found.won)}",
     ]

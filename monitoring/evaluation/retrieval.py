@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chat.models import PipelineConfig
-from chat.rag.config import Hit, LLMCall, Query, SearchMode
+from chat.rag.config import Hit, LLMCall, Query, Recipe, SearchMode
 from chat.rag.retrieve import Tools
 from chat.rag.rewrite import follow_up_query
 from chat.rag.search import search_many
@@ -29,6 +29,7 @@ class Ranking:
     document_ids: tuple[int, ...] = ()
     hit_scores: tuple[float, ...] = ()
     search_seconds: float | None = None
+    best_similarity: float | None = None  # of any hit; None: none has one
 
 
 class QuestionVectors:
@@ -54,9 +55,10 @@ class QuestionVectors:
 class Searcher:
     """Finds by one config."""
 
-    def __init__(self, config: PipelineConfig, vectors: QuestionVectors) -> None:
-        """Reads `embedder`. Raises ConfigurationError when it is not set up here."""
-        self._recipe, self._tools, self._vectors = config.recipe(), tools_of(config), vectors
+    def __init__(self, config: PipelineConfig, vectors: QuestionVectors, recipe: Recipe | None = None) -> None:
+        """`recipe`: in place of the config's own. Reads `embedder`. Raises ConfigurationError when that is not set up
+        here."""
+        self._recipe, self._tools, self._vectors = recipe or config.recipe(), tools_of(config), vectors
         # of the last batch
         self.embed_seconds = 0.0
         self.calls: list[LLMCall] = []
@@ -103,4 +105,5 @@ def ranking_of(hits: Sequence[Hit], *, search_seconds: float | None) -> Ranking:
         document_ids=tuple(hit.document_id for hit in hits),
         hit_scores=tuple(hit.score for hit in hits),
         search_seconds=search_seconds,
+        best_similarity=max((hit.similarity for hit in hits if hit.similarity is not None), default=None),
     )

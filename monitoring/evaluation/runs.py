@@ -60,7 +60,7 @@ def start_run(
         check_model_name(judge_model)
     run = EvaluationRun(
         dataset=dataset,
-        version=_version(dataset, version),
+        version=newest_version(dataset, version),
         split=split,
         config=config,
         kind=kind,
@@ -86,7 +86,7 @@ def start_run(
 def newest_finished(*, dataset: Dataset, **wanted: Any) -> EvaluationRun | None:
     """Return the newest finished run on all items of the dataset's newest version with these values, if any."""
     rows = EvaluationRun.objects.filter(
-        dataset=dataset, version=_version(dataset, None), item_limit=None, status=Status.DONE, **wanted
+        dataset=dataset, version=newest_version(dataset), item_limit=None, status=Status.DONE, **wanted
     )
     return rows.order_by("-pk").first()
 
@@ -173,7 +173,8 @@ def sweep_runs() -> int:
     return taken
 
 
-def _version(dataset: Dataset, wanted: int | None) -> int:
+def newest_version(dataset: Dataset, wanted: int | None = None) -> int:
+    """Return the number of the newest version, or `wanted` if there is that one. Raises EvaluationError if not."""
     numbers = list(dataset.versions.values_list("number", flat=True))
     if not numbers:
         raise EvaluationError(f'The dataset "{dataset}" has no version, so it has no items.')

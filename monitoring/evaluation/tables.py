@@ -1,10 +1,10 @@
 """Figures as text: for a terminal in columns, for a report in Markdown. Each mean with its interval."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from monitoring.evaluation.comparison import CandidateComparison
 from monitoring.evaluation.report import RunSummary
 from monitoring.evaluation.results import in_order
+from monitoring.evaluation.statistics.comparison import Comparison
 from monitoring.evaluation.statistics.intervals import Interval
 
 Row = Sequence[str]
@@ -53,12 +53,12 @@ def summary_rows(summaries: Sequence[RunSummary]) -> list[Row]:
     return rows
 
 
-def comparison_rows(comparison: CandidateComparison) -> list[Row]:
+def comparison_rows(measures: Mapping[str, Comparison]) -> list[Row]:
     """Return a table of a candidate against the baseline, a measure a row."""
     rows: list[Row] = [
         ["measure", "baseline", "candidate", "difference", "p (corrected)", "won/lost/tied", "noise floor", "outcome"]
     ]
-    for name, measure in comparison.measures.items():
+    for name, measure in measures.items():
         paired = measure.paired
         rows.append(
             [

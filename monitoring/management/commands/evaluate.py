@@ -67,7 +67,7 @@ class Command(RunsCommand):
             self.stdout.write(text_table(summary_rows(summaries)))
             for comparison in comparisons:
                 self.stdout.write(f"\n{comparison.run.config} against {summaries[0].run.config}, question by question")
-                self.stdout.write(text_table(comparison_rows(comparison)))
+                self.stdout.write(text_table(comparison_rows(comparison.measures)))
             if options["json_file"]:
                 options["json_file"].write_text(json.dumps(figures, indent=2) + "\n")
         if unfinished := [summary for summary in summaries if summary.run.status != EvaluationRun.Status.DONE]:

@@ -70,7 +70,7 @@ class Command(RunsCommand):
         self.stdout.write(
             f"{found.run.config} against {report.comparison.baseline.config}, {found.common_items} questions"
         )
-        self.stdout.write(text_table(comparison_rows(found)))
+        self.stdout.write(text_table(comparison_rows(found.measures)))
         for ruling in report.rulings:
             word = "passed" if ruling.passed else "failed"
             self.stdout.write(f"{ruling.measure} >= {ruling.minimum:+g}: {word}, {ruling.reason}")
