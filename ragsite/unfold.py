@@ -71,6 +71,7 @@ NAVIGATION = [
         "title": "Evaluation",
         "separator": True,
         "items": [
+            _link("Datasets", "dataset", "monitoring.dataset"),
             _link("Evaluation runs", "labs", "monitoring.evaluationrun"),
         ],
     },

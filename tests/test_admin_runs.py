@@ -129,6 +129,16 @@ def test_changes_want_post_and_a_permission(client, staff, reviewer, change):
     assert client.post(reverse(ADD)).status_code == 403
 
 
+def test_navigation_shows_evaluation_to_those_who_may_see_it(client, reviewer):
+    client.force_login(reviewer)
+    html = client.get(reverse("admin:index")).content.decode()
+    assert f'href="{reverse(LIST)}"' in html
+    assert f'href="{reverse("admin:monitoring_dataset_changelist")}"' in html
+
+    client.force_login(make_user(is_staff=True))
+    assert f'href="{reverse(LIST)}"' not in client.get(reverse("admin:index")).content.decode()
+
+
 def test_reviewer_is_offered_nothing_that_they_may_not_do(client, reviewer):
     run = _measured_run()
     going = make_run(status="RUNNING", total_items=2)
