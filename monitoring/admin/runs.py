@@ -82,7 +82,7 @@ class EvaluationRunAdmin(PageAdmin):
     def ndcg(self, run: EvaluationRun) -> str:
         return cell(run, "ndcg")
 
-    @display(description="Time, cost", ordering="duration_seconds")
+    @display(description="Time", ordering="duration_seconds")
     def time(self, run: EvaluationRun) -> str:
         return cell(run, "time")
 
