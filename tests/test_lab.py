@@ -7,6 +7,7 @@ from chat.models import PipelineConfig
 from chat.services.knowledge import register_embedder
 from tests.factories import make_collection, make_embedder
 from tests.knowledge import make_knowledge
+from tests.vectors import fill, make_indexed_embedder
 
 pytestmark = pytest.mark.django_db
 
@@ -118,6 +119,24 @@ def test_a_hit_links_to_its_place_in_the_document(lab):
     hit = response.context["comparison"].columns[0].hits[0]
     assert hit.url == f"/documents/{hit.hit.document_id}/?chunk={hit.hit.chunk_id}#chunk-{hit.hit.chunk_id}"
     assert f'href="{hit.url}"' in response.content.decode()
+
+
+def test_a_small_knowledge_base_has_no_recall_to_measure(lab):
+    make_knowledge()
+
+    assert "lab-recall" not in lab(q="pump", recall="on").content.decode()
+
+
+def test_recall_of_the_index_is_measured_when_asked_for(lab):
+    fill(make_collection(name="Large"), make_indexed_embedder())
+
+    offered = lab(q="pump").content.decode()
+    measured = lab(q="pump", recall="on")
+
+    assert '<a href="?q=pump&amp;recall=on">' in offered
+    recall = measured.context["comparison"].recall
+    assert recall.neighbours == 200
+    assert f"{recall.found} of 200" in measured.content.decode()
 
 
 def test_it_shows_what_would_be_refused(lab):

@@ -10,26 +10,17 @@ from django.conf import settings
 from django.db import connection
 
 from chat.exceptions import RetrievalError
-from chat.models import Chunk, Collection, Document, Embedder, Embedding
-from chat.rag.config import Fusion, FusionMethod, Hit, Query, SearchMode
+from chat.models import Chunk, Collection, Document, Embedding
+from chat.rag.config import DEFAULT_FUSION, Bm25, Fusion, FusionMethod, Hit, Query, SearchMode
 from chat.rag.embed import LOCAL_NAME, get_embedder
-from chat.rag.search import EXACT_SCAN_MAX_VECTORS, is_relevant, search, search_many
+from chat.rag.recall import Recall, measure_recall
+from chat.rag.search import is_relevant, search, search_many
+from tests.vectors import fill, make_indexed_embedder
 
 pytestmark = pytest.mark.django_db
 
 # A chunk's vector; the question's is (1, 0), so that the cosine is the first number.
 NEAR, MIDDLE, FAR = (1.0, 0.0), (0.6, 0.8), (0.0, 1.0)
-
-
-def make_embedder(name="test/two-numbers", dimensions=2):
-    """An embedder with its index, as its registration makes them."""
-    embedder = Embedder.objects.create(name=name, dimensions=dimensions)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"CREATE INDEX {embedder.index_name} ON chat_embedding"
-            f" USING hnsw ((vector::halfvec({dimensions})) halfvec_cosine_ops) WHERE embedder_id = {embedder.pk}"
-        )
-    return embedder
 
 
 def make_collection(name="Guide", language="english"):
@@ -76,7 +67,7 @@ def chunk_ids(hits):
 
 @pytest.fixture
 def embedder(db):
-    return make_embedder()
+    return make_indexed_embedder()
 
 
 @pytest.fixture
@@ -94,6 +85,68 @@ def test_text_finds_any_of_the_words_stemmed_and_ranks_more_of_them_higher(guide
     assert chunk_ids(hits) == [both.pk, one.pk]
     assert [(hit.rank, hit.text_rank, hit.vector_rank) for hit in hits] == [(1, 1, None), (2, 2, None)]
     assert hits[0].score == hits[0].text_score > hits[1].score > 0
+
+
+def test_text_scores_by_bm25(guide, embedder):
+    chunk = make_chunk(guide, "A backup.", title="Notes")  # 3 words: one in the title counts 2
+    make_chunk(guide, "Disk, night, server, restart.", title="Notes")  # 6 words
+
+    (hit,) = find("backup", SearchMode.TEXT, embedder=embedder)
+
+    idf = 0.693147  # ln(1 + (2 - 1 + 0.5) / (1 + 0.5))
+    assert hit.chunk_id == chunk.pk
+    assert hit.text_score == pytest.approx(idf * 2.2 / (1 + 1.2 * (0.25 + 0.75 * 3 / 4.5)), abs=1e-5)
+
+
+def test_a_word_is_as_rare_as_in_all_collections_searched_that_speak_its_language(embedder):
+    make_chunk(make_collection("One"), "A backup.")
+    make_chunk(make_collection("Two"), "A disk.")
+    make_chunk(make_collection("Drei", "german"), "Ein Turm.")
+
+    (hit,) = find("backup", SearchMode.TEXT, embedder=embedder)
+
+    assert hit.text_score == pytest.approx(0.693147, abs=1e-5)  # ln(1 + (2 - 1 + 0.5) / (1 + 0.5)) * 2.2 / 2.2
+
+
+def test_words_that_stand_together_as_in_the_question_count_more(guide, embedder):
+    reverse = make_chunk(guide, "The rank, reciprocal and mean.")
+    apart = make_chunk(guide, "The mean, then the reciprocal or the rank.")
+    together = make_chunk(guide, "The mean reciprocal rank, then.")
+
+    hits = find("What is the mean reciprocal of the rank?", SearchMode.TEXT, embedder=embedder)
+
+    scores = {hit.chunk_id: hit.text_score for hit in hits}
+    assert chunk_ids(hits)[0] == together.pk
+    assert scores[together.pk] == pytest.approx(scores[reverse.pk] + 2 * 1.5)
+    assert scores[apart.pk] == scores[reverse.pk]
+
+
+@pytest.mark.parametrize("question", ["it's ''a b'' \\ c:\\d", "a'b c'd", "don't 'quote' me", "<-> & | !a :*"])
+def test_pairs_with_signs_of_the_query_language_are_only_words(guide, embedder, question):
+    make_chunk(guide, question)
+
+    assert len(find(question, SearchMode.HYBRID, embedder=embedder)) <= 1
+
+
+def test_frequent_words_score_what_rare_ones_find(guide, embedder):
+    for number in range(30):
+        make_chunk(guide, f"The server restarts at {number}.")
+    rare = [make_chunk(guide, f"A backup of the server{' and the server' * number}.") for number in range(3)]
+    asked = {"question": "backup server", "mode": SearchMode.TEXT, "embedder": embedder, "top_k": 40}
+    thrifty = replace(DEFAULT_FUSION, bm25=Bm25(min_postings=1, max_postings=1, scored_chunks=2))
+
+    all_hits, hits = find(**asked), find(**asked, fusion=thrifty)
+
+    assert len(all_hits) == 33
+    assert sorted(chunk_ids(hits)) == sorted(chunk.pk for chunk in rare)
+    assert [(hit.chunk_id, hit.score) for hit in hits] == [(hit.chunk_id, hit.score) for hit in all_hits[:3]]
+
+
+def test_words_joined_by_signs_are_found_one_by_one(guide, embedder):
+    chunk = make_chunk(guide, "Change docker-compose.yml, or pip.main.Install_it.")
+
+    for question in ("docker", "compose", "yml file", "install", "docker-compose.yml"):
+        assert chunk_ids(find(question, SearchMode.TEXT, embedder=embedder)) == [chunk.pk]
 
 
 def test_text_finds_words_of_title_and_headings(guide, embedder):
@@ -166,7 +219,7 @@ def test_vector_ranks_by_cosine(guide, embedder):
 
 
 def test_vectors_of_two_embedders_of_different_length_do_not_meet(guide, embedder):
-    other = make_embedder("test/three-numbers", 3)
+    other = make_indexed_embedder("test/three-numbers", 3)
     chunk = make_chunk(guide, "One.", vectors=[(embedder, NEAR), (other, (0.0, 0.0, 1.0))])
     make_chunk(guide, "Two.", vectors=[(embedder, NEAR)])
 
@@ -188,6 +241,45 @@ def test_hybrid_adds_reciprocal_ranks_of_both_legs(guide, embedder):
     assert found[by_vector.pk] == (None, 1, pytest.approx(1 / 61 / 2))
     assert found[by_text.pk] == (1, None, pytest.approx(1 / 61 / 2))
     assert [hit.similarity for hit in hits if hit.chunk_id == by_vector.pk] == [pytest.approx(1)]
+
+
+def test_hybrid_sums_the_score_by_words_and_similarity(guide, embedder):
+    by_both = make_chunk(guide, "A backup of the server.", vectors=[(embedder, MIDDLE)])
+    by_vector = make_chunk(guide, "Nothing.", vectors=[(embedder, NEAR)])
+    by_text = make_chunk(guide, "A backup backup.")
+
+    hits = {hit.chunk_id: hit for hit in find("backup", SearchMode.HYBRID, embedder=embedder)}
+
+    both, vector, text = hits[by_both.pk], hits[by_vector.pk], hits[by_text.pk]
+    assert both.score == pytest.approx(both.text_score / 30 + 0.3)
+    assert (vector.score, vector.text_score) == (pytest.approx(0.5), None)
+    assert (text.score, text.similarity) == (pytest.approx(text.text_score / 30), None)
+    assert both.text_score == find("backup", SearchMode.TEXT, embedder=embedder)[1].text_score
+
+
+def test_hybrid_can_count_the_best_score_by_words_as_one(guide, embedder):
+    by_both = make_chunk(guide, "A backup of the server.", vectors=[(embedder, MIDDLE)])
+    by_text = make_chunk(guide, "A backup backup.")
+
+    fusion = Fusion(FusionMethod.CONVEX, text_weight=0.4)
+    hits = {hit.chunk_id: hit for hit in find("backup", SearchMode.HYBRID, embedder=embedder, fusion=fusion)}
+
+    best = hits[by_text.pk]
+    assert best.score == pytest.approx(0.4)
+    assert hits[by_both.pk].score == pytest.approx(0.4 * hits[by_both.pk].text_score / best.text_score + 0.6 * 0.6)
+
+
+def test_a_leg_that_did_not_find_a_chunk_scores_it_all_the_same(guide, embedder):
+    for _ in range(3):
+        make_chunk(guide, "A backup backup backup.", vectors=[(embedder, FAR)])
+    near = make_chunk(guide, "A backup of the server at night.", vectors=[(embedder, NEAR)])
+
+    fusion = replace(DEFAULT_FUSION, depth=1)
+    hits = find("backup", SearchMode.HYBRID, embedder=embedder, fusion=fusion, top_k=1)
+
+    assert chunk_ids(hits) == [near.pk]
+    assert (hits[0].text_rank, hits[0].vector_rank) == (None, 1)
+    assert hits[0].text_score == find("backup", SearchMode.TEXT, embedder=embedder)[3].text_score
 
 
 def test_hybrid_without_words_ranks_as_vector_does(guide, embedder):
@@ -237,28 +329,7 @@ def test_a_vector_of_the_wrong_length_is_refused(embedder):
 @pytest.fixture
 def large(embedder):
     """A collection over the limit of exact scans whose vectors are all nearer than the few of another one."""
-    large, small = make_collection("Large"), make_collection("Small")
-    count = EXACT_SCAN_MAX_VECTORS + 1_000
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO chat_document (collection_id, source_id, title, heading_path, text, media_type, metadata,"
-            " content_hash, upload, status, error, created_at, updated_at)"
-            " VALUES (%s, 'x', 'Many', '', '', '', '{}', '', '', 'READY', '', now(), now()) RETURNING id",
-            [large.pk],
-        )
-        document_id = cursor.fetchone()[0]
-        cursor.execute(
-            "INSERT INTO chat_chunk"
-            ' (document_id, collection_id, position, title, heading_path, text, start, "end", content_hash, language)'
-            " SELECT %s, %s, n, 'Many', '', 'Number ' || n, 0, 1, '', 'english' FROM generate_series(1, %s) AS n",
-            [document_id, large.pk, count],
-        )
-        cursor.execute(
-            "INSERT INTO chat_embedding (chunk_id, embedder_id, collection_id, vector)"
-            " SELECT id, %s, %s, ARRAY[cos(position / 2000.0), sin(position / 2000.0)]::vector"
-            " FROM chat_chunk WHERE collection_id = %s",
-            [embedder.pk, large.pk, large.pk],
-        )
+    large, small = fill(make_collection("Large"), embedder), make_collection("Small")
     for number in range(7):
         make_chunk(small, f"Number {number}", vectors=[(embedder, (-1.0, number / 10))])
     with connection.cursor() as cursor:
@@ -294,6 +365,26 @@ def test_a_collection_far_from_the_question_gives_all_hits_asked_for(large, embe
     assert len(find("", mode, embedder=embedder, collection=small, top_k=7)) == 7
 
 
+def test_recall_of_the_index_is_measured_on_a_sample(large, embedder):
+    recall = measure_recall(embedder_id=embedder.pk, dimensions=2, collection_id=large.pk)
+
+    assert (recall.sample, recall.neighbours) == (20, 200)
+    assert 0 < recall.found < 200  # numbers of half precision cannot tell such near neighbours apart
+    low, high = recall.interval
+    assert 0 < low < recall.value < high < 1
+
+
+def test_where_all_vectors_are_scanned_there_is_no_recall_to_measure(large, embedder):
+    small = Collection.objects.get(name="Small")
+
+    assert measure_recall(embedder_id=embedder.pk, dimensions=2, collection_id=small.pk) is None
+
+
+@pytest.mark.parametrize(("found", "low", "high"), [(200, 0.9812, 1.0), (190, 0.9104, 0.9726), (0, 0.0, 0.0188)])
+def test_the_interval_of_recall_is_wilsons(found, low, high):
+    assert Recall(found, 200, 20).interval == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
 class Explain:
     """Asks for the plan of each search statement; there are two where the index alone gave too few hits."""
 
@@ -327,7 +418,7 @@ def test_real_questions_find_their_answer_among_five_hits(real_data):
     with (real_data / "faq_questions_dev.csv").open() as file:
         rows = [row for row in csv.DictReader(file) if row["course"] == course]
     local = get_embedder(LOCAL_NAME, cache_dir=Path(settings.MODEL_CACHE_DIR), providers={})
-    embedder, collection = make_embedder(LOCAL_NAME, local.dimensions), make_collection(course)
+    embedder, collection = make_indexed_embedder(LOCAL_NAME, local.dimensions), make_collection(course)
     vectors = local.embed_documents([f"{entry['question']}\n{entry['section']}\n{entry['text']}" for entry in entries])
     for entry, vector in zip(entries, vectors.vectors, strict=True):
         title, heading_path = entry["question"], entry["section"]

@@ -55,7 +55,7 @@ class PipelineConfig(models.Model):
     class FusionChoice(models.TextChoices):
         RRF = FusionMethod.RRF.value, "ranks (reciprocal rank fusion)"
         CONVEX = FusionMethod.CONVEX.value, "scores (words as a share of the best, and similarity)"
-        STANDARD = FusionMethod.STANDARD.value, "standard scores of words and similarity"
+        SUM = FusionMethod.SUM.value, "scores (words and similarity as they are)"
 
     class RerankerChoice(models.TextChoices):
         NONE = Reranker.NONE.value, "none"

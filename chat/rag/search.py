@@ -12,22 +12,26 @@ One question is searched for as one of many, by the same statements (chat/rag/se
 the same question gives the same hits.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import connection, transaction
 from psycopg import sql
 
 from chat.exceptions import RetrievalError
+from chat.models import Embedder
 from chat.rag.config import DEFAULT_FUSION, Fusion, Hit, Query, SearchMode
-from chat.rag.search_sql import EXACT_DISTANCE, FUSED_SCORES, INDEXED_DISTANCE, IS_SMALL_SQL, STATEMENTS
+from chat.rag.search_sql import EXACT_DISTANCE, FUSED_SCORES, INDEX_SIZE_SQL, INDEXED_DISTANCE, IS_LARGE_SQL, STATEMENTS
 
-# Up to here an exact scan takes a few milliseconds and finds everything.
-EXACT_SCAN_MAX_VECTORS = 5_000
-# Breadth of an HNSW scan. At a million vectors it finds 0.98 of the true ten nearest in 7 ms; pgvector's 40 finds 0.88.
-HNSW_EF_SEARCH = 200
+# Up to here an exact scan takes a few milliseconds, and less than an index scan that filters by a collection.
+EXACT_SCAN_MAX_VECTORS = 10_000
+# Breadth of an HNSW scan, by the number of vectors in the index that it is enough for: (vectors, ef_search). Measured
+# with bench/search.py, true neighbours among the first ten: 0.997 at 100,000 with 100. pgvector's own 40 finds 0.88 at
+# a million.
+HNSW_EF_SEARCH = ((200_000, 100), (500_000, 200), (math.inf, 300))
 # How many vectors an index scan may look at while a filter refuses them (pgvector's default is 20,000).
 HNSW_MAX_SCAN_TUPLES = 100_000
 # Questions in one statement: enough that planning it costs little, few enough for its text.
@@ -72,9 +76,11 @@ def search_many(
     top_k: int,
     fusion: Fusion = DEFAULT_FUSION,
     with_text: bool = False,
+    exact: bool = False,
 ) -> list[list[Hit]]:
     """Return for each query, in order, what `search` returns for it. Without `with_text` the hits have no text, which
-    an evaluation of ranks does not read. Raises RetrievalError as `search` does."""
+    an evaluation of ranks does not read; with `exact` all vectors are scanned however many there are. Raises
+    RetrievalError as `search` does."""
     for query in queries:
         _check(query, mode, dimensions)
     wanted = _Wanted(mode, embedder_id, dimensions, top_k, fusion, with_text)
@@ -83,12 +89,20 @@ def search_many(
         by_collection[query.collection_id].append(index)
     found: dict[int, list[Hit]] = {}
     for collection_id, indexes in by_collection.items():
-        by_index = mode is not SearchMode.TEXT and not _is_small(embedder_id, collection_id)
+        by_index = mode is not SearchMode.TEXT and not exact and uses_index(embedder_id, collection_id)
         for at in range(0, len(indexes), BATCH_QUERIES):
             batch = indexes[at : at + BATCH_QUERIES]
             rows = _rows_of_each(wanted, collection_id, [queries[index] for index in batch], by_index=by_index)
             found.update(zip(batch, map(_hits, rows), strict=True))
     return [found[index] for index in range(len(queries))]
+
+
+def uses_index(embedder_id: int, collection_id: int | None) -> bool:
+    """Whether there are so many vectors that their index is asked, and not all of them."""
+    parameters = {"embedder_id": embedder_id, "collection_id": collection_id, "limit": EXACT_SCAN_MAX_VECTORS + 1}
+    with connection.cursor() as cursor:
+        cursor.execute(IS_LARGE_SQL, parameters)
+        return bool(cursor.fetchone()[0])
 
 
 def is_relevant(hits: Sequence[Hit], *, min_similarity: float) -> bool:
@@ -127,7 +141,7 @@ class _Wanted:
     @property
     def depth(self) -> int:
         """How many chunks of a leg are read."""
-        return max(self.fusion.depth, self.top_k) if self.mode is SearchMode.HYBRID else self.top_k
+        return self.top_k if self.mode is SearchMode.VECTOR else max(self.fusion.depth, self.top_k)
 
     def statement(self, distance: str) -> sql.Composed:
         """The mode's statement, with the two integers of the embedder as literals, for its partial index."""
@@ -141,7 +155,6 @@ class _Wanted:
 
     def parameters(self, collection_id: int | None, queries: Sequence[Query]) -> dict[str, Any]:
         """What the statement asks of one collection, or of all."""
-        bm25 = self.fusion.bm25
         return {
             "questions": [query.question.replace("\0", " ") for query in queries],  # PostgreSQL's text has no NUL
             "vectors": [_vector_text(query.vector) for query in queries],
@@ -150,10 +163,7 @@ class _Wanted:
             "depth": self.depth,
             "text_weight": self.fusion.text_weight,
             "rrf_k": self.fusion.rrf_k,
-            "k1": bm25.k1,
-            "b": bm25.b,
-            "title_weight": bm25.title_weight,
-            "heading_weight": bm25.heading_weight,
+            **asdict(self.fusion.bm25),
         }
 
 
@@ -171,12 +181,12 @@ def _check(query: Query, mode: SearchMode, dimensions: int) -> None:
         )
 
 
-def _is_small(embedder_id: int, collection_id: int | None) -> bool:
-    """Whether so few vectors are searched that an exact scan is fast."""
-    limit = EXACT_SCAN_MAX_VECTORS + 1
+def _ef_search(embedder_id: int) -> int:
+    """The breadth for the size that the index had when PostgreSQL last counted it."""
     with connection.cursor() as cursor:
-        cursor.execute(IS_SMALL_SQL, {"embedder_id": embedder_id, "collection_id": collection_id, "limit": limit})
-        return bool(cursor.fetchone()[0])
+        cursor.execute(INDEX_SIZE_SQL, [Embedder(pk=embedder_id).index_name])
+        (vectors,) = cursor.fetchone() or (0,)
+    return next(breadth for limit, breadth in HNSW_EF_SEARCH if vectors <= limit)
 
 
 Row = dict[str, Any]
@@ -189,7 +199,9 @@ def _rows_of_each(
     parameters = wanted.parameters(collection_id, queries)
     if not by_index:
         return _rows(wanted.statement(EXACT_DISTANCE), parameters, len(queries))
-    found = _rows_by_index(wanted.statement(INDEXED_DISTANCE), parameters, len(queries))
+    found = _rows_by_index(
+        wanted.statement(INDEXED_DISTANCE), parameters, len(queries), ef_search=_ef_search(wanted.embedder_id)
+    )
     short = [at for at, rows in enumerate(found) if not rows or rows[0]["nearest_count"] < wanted.depth]
     if short:
         again = _rows_of_each(wanted, collection_id, [queries[at] for at in short], by_index=False)
@@ -198,7 +210,9 @@ def _rows_of_each(
     return found
 
 
-def _rows_by_index(statement: sql.Composed, parameters: dict[str, Any], count: int) -> list[list[Row]]:
+def _rows_by_index(
+    statement: sql.Composed, parameters: dict[str, Any], count: int, *, ef_search: int
+) -> list[list[Row]]:
     """Run with pgvector's settings for this one transaction; the statement orders again what a relaxed scan gives."""
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -208,7 +222,7 @@ def _rows_by_index(statement: sql.Composed, parameters: dict[str, Any], count: i
                        set_config('hnsw.ef_search', %s, true),
                        set_config('hnsw.max_scan_tuples', %s, true)
                 """,
-                [str(max(HNSW_EF_SEARCH, parameters["depth"])), str(HNSW_MAX_SCAN_TUPLES)],
+                [str(max(ef_search, parameters["depth"])), str(HNSW_MAX_SCAN_TUPLES)],
             )
         return _rows(statement, parameters, count)
 

@@ -15,7 +15,8 @@ from django.views.decorators.http import require_GET
 from chat.exceptions import ChatError
 from chat.models import Collection, Embedder, PipelineConfig
 from chat.rag.config import Hit, SearchMode
-from chat.rag.search import is_relevant, search
+from chat.rag.recall import Recall, measure_recall
+from chat.rag.search import is_relevant, search, uses_index
 from chat.services.knowledge import embedder_of
 
 TONES = 8  # colours of lab.css for chunks; the letter tells them apart where a colour comes again
@@ -29,6 +30,7 @@ class LabForm(forms.Form):
     collection = forms.ModelChoiceField(Collection.objects.all(), required=False, empty_label="All collections")
     embedder = forms.ModelChoiceField(Embedder.objects.all(), required=False, empty_label="As by default")
     k = forms.IntegerField(label="Hits", min_value=1, max_value=TOP_K_MAX, required=False)
+    recall = forms.BooleanField(required=False)  # a link asks for it: it takes a second or two
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Comparison:
     min_similarity: float
     embed_seconds: float | None
     error: str
+    uses_index: bool  # or else all vectors were scanned
+    recall: Recall | None  # of the index; None: not measured
 
 
 @login_required
@@ -84,13 +88,20 @@ def search_lab(request: HttpRequest) -> HttpResponse:
             embedder=embedder,
             top_k=form.cleaned_data["k"] or top_k,
             min_similarity=(config or PipelineConfig()).min_similarity,
+            with_recall=form.cleaned_data["recall"],
         )
     context = {"form": form, "comparison": comparison, "has_embedder": Embedder.objects.exists()}
     return render(request, "chat/lab.html", context, status=422 if form.errors else 200)
 
 
 def compare(
-    question: str, *, collection: Collection | None, embedder: Embedder, top_k: int, min_similarity: float
+    question: str,
+    *,
+    collection: Collection | None,
+    embedder: Embedder,
+    top_k: int,
+    min_similarity: float,
+    with_recall: bool = False,
 ) -> Comparison:
     """Search in each mode, timed. An embedder that fails leaves text search, as it does in the chat."""
     begun = time.perf_counter()
@@ -128,7 +139,12 @@ def compare(
         )
         for mode, (hits, seconds, failure) in found.items()
     ]
-    return Comparison(tuple(columns), min_similarity, embed_seconds, error)
+    collection_id = collection.pk if collection else None
+    indexed = uses_index(embedder.pk, collection_id)
+    recall = None
+    if indexed and with_recall:
+        recall = measure_recall(embedder_id=embedder.pk, dimensions=embedder.dimensions, collection_id=collection_id)
+    return Comparison(tuple(columns), min_similarity, embed_seconds, error, indexed, recall)
 
 
 def _mark(found: dict[SearchMode, list[Hit]]) -> dict[SearchMode, tuple[LabHit, ...]]:
