@@ -187,23 +187,18 @@ def test_bad_questions_are_dropped_and_the_reason_is_kept(travel, fake_llm):
     assert any("the question 'question1' is a placeholder" in line for line in err)
 
 
-def test_a_question_that_does_not_find_its_document_is_dropped(travel, fake_llm):
+def test_a_question_that_does_not_find_its_document_is_dropped(travel, fake_llm, tmp_path):
+    volcanoes = tmp_path / "volcanoes"
+    volcanoes.mkdir()
     for number in range(25):
-        document = travel.documents.create(source_id=f"d{number}", title="Volcano", text="Lava flows.", status="READY")
-        document.chunks.create(
-            collection=travel, position=0, title="Volcano", text="Lava flows from the volcano.", start=0, end=28,
-            content_hash=str(number),
-        )  # fmt: skip
-    script(
-        fake_llm,
-        SINGLE
-        | {f"d{number}": [] for number in range(25)}
-        | {"hotels.md": [{"question": "Lava volcano flows from where?", "answer": "", "passage": 1}]},
-    )
+        (volcanoes / f"v{number}.md").write_text(f"# Volcano {number}\n\nLava flows from volcano {number} to the sea.")
+    ingest_paths(paths=[volcanoes], collection_name="travel", options=ReadOptions())
+    asked = {name: [] for name in travel.documents.values_list("source_id", flat=True)}
+    script(fake_llm, asked | {"hotels.md": [{"question": "To where flows lava from a volcano?", "passage": 1}]})
 
     generate()
 
-    row = GeneratedQuestion.objects.get(question="Lava volcano flows from where?")
+    row = GeneratedQuestion.objects.get(question="To where flows lava from a volcano?")
     assert (row.outcome, row.reason) == ("NOT_FOUND", "its document is not among the first 20 hits")
 
 
