@@ -6,8 +6,8 @@ from django.urls import reverse
 from chat.models import PipelineConfig
 from chat.services.knowledge import register_embedder
 from tests.factories import make_collection, make_embedder
+from tests.indexed_vectors import fill, make_indexed_embedder
 from tests.knowledge import make_knowledge
-from tests.vectors import fill, make_indexed_embedder
 
 pytestmark = pytest.mark.django_db
 

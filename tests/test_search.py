@@ -15,7 +15,7 @@ from chat.rag.config import DEFAULT_FUSION, Bm25, Fusion, FusionMethod, Hit, Que
 from chat.rag.embed import LOCAL_NAME, get_embedder
 from chat.rag.recall import Recall, measure_recall
 from chat.rag.search import is_relevant, search, search_many
-from tests.vectors import fill, make_indexed_embedder
+from tests.indexed_vectors import fill, make_indexed_embedder
 
 pytestmark = pytest.mark.django_db
 
