@@ -135,7 +135,7 @@ def times(made: Made, mode: SearchMode, collection: str | None, connections_coun
             for at in range(3):  # warm the connection
                 ask(made, at, mode, collection)
             span = range(number, len(made.questions), connections_count)
-            return [timed(lambda at=at: ask(made, at, mode, collection)) for at in span]  # type: ignore[misc]
+            return [timed(lambda at=at: ask(made, at, mode, collection)) for at in span]  # type: ignore[misc] # mypy cannot infer a lambda with a default
         finally:
             if connections_count > 1:
                 connections.close_all()
@@ -199,7 +199,7 @@ def measure_bm25s(made: Made) -> None:
 
     where = {"chunks": len(made.texts), "n": len(made.questions)}
     report("bm25s_build_seconds", timed(build), "s", **where)
-    seconds = [timed(lambda question=question: find(question)) for question in made.questions]  # type: ignore[misc]
+    seconds = [timed(lambda question=question: find(question)) for question in made.questions]  # type: ignore[misc] # mypy cannot infer a lambda with a default
     report("bm25s_p50_seconds", float(np.quantile(seconds, 0.5)), "s", **where)
     report("bm25s_p95_seconds", float(np.quantile(seconds, 0.95)), "s", **where)
 

@@ -3,7 +3,7 @@
 from django.db import connection
 
 from chat.models import Collection, Embedder
-from chat.rag.search import EXACT_SCAN_MAX_VECTORS
+from chat.rag.search import EXACT_SCAN_MAX_VECTORS_OF_COLLECTION
 
 
 def make_indexed_embedder(name="test/two-numbers", dimensions=2):
@@ -19,7 +19,7 @@ def make_indexed_embedder(name="test/two-numbers", dimensions=2):
 
 def fill(collection: Collection, embedder: Embedder) -> Collection:
     """Give a collection more chunks than are scanned exactly, with vectors on a part of the circle; return it."""
-    count = EXACT_SCAN_MAX_VECTORS + 1_000
+    count = EXACT_SCAN_MAX_VECTORS_OF_COLLECTION + 1_000
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO chat_document (collection_id, source_id, title, heading_path, text, media_type, metadata,"
