@@ -105,6 +105,14 @@ def test_chunk_knows_the_headings_above_it():
     assert "# not a heading" in chunks[1].text
 
 
+def test_record_is_not_cut_at_lines_that_look_like_headings():
+    text = "Install it:\n\n# with pip\npip install x\n\n# or with conda\nconda install x\n\nOr\n---\nask."
+
+    (piece,) = chunk(text, title="How?", heading_path="Setup", has_headings=False)
+
+    assert (piece.text, piece.heading_path) == (text, "Setup")
+
+
 def test_long_section_is_cut_into_parts_of_like_size_outside_of_code():
     code = "```python\n" + "\n".join(f"value_{n} = {n}" for n in range(20)) + "\n```"
     prose = " ".join(f"Sentence number {n} says something about the matter." for n in range(25))
@@ -134,7 +142,11 @@ def test_very_long_title_leaves_room_for_text():
 
 def test_embedding_text_does_not_repeat_the_heading():
     assert embedding_text("Guide", "Install", "## Install\n\nRun make.") == "Guide\nInstall\nRun make."
+    assert (
+        embedding_text("Guide", "A > Install", "# Guide\n\n## A\n\n### Install\n\nRun.") == "Guide\nA > Install\nRun."
+    )
     assert embedding_text("Guide", "", "# Only a heading") == "Guide\n# Only a heading"
+    assert embedding_text("How?", "Setup", "# pip\npip install x") == "How?\nSetup\n# pip\npip install x"
     assert embedding_text("When?", "", "On Monday.") == "When?\nOn Monday."
     assert embedding_text("", "", "") == ""
 

@@ -224,6 +224,17 @@ def test_records_go_to_the_collections_they_name(tmp_path):
     ]
 
 
+def test_record_with_comments_in_code_is_one_chunk(tmp_path):
+    text = "Install it:\n\n# with pip\npip install x\n\n# or with conda\nconda install x"
+    (tmp_path / "faq.jsonl").write_text(json.dumps({"title": "How?", "text": text}))
+    (tmp_path / "guide.md").write_text(text)
+
+    ingest(tmp_path)
+
+    assert list(Chunk.objects.filter(title="How?").values_list("heading_path", "text")) == [("", text)]
+    assert Chunk.objects.filter(title="with pip").count() == 3
+
+
 def test_unknown_field_is_named(tmp_path):
     write(tmp_path, faq_csv="id,text\n1,One\n")
 

@@ -50,6 +50,11 @@ class SourceDocument:
     metadata: dict[str, str | int | float | bool] = field(default_factory=dict)
 
     @property
+    def is_record(self) -> bool:
+        """Whether it is one of the records of a table, and not a whole file."""
+        return self.line is not None
+
+    @property
     def place(self) -> str:
         """Where it stands, for messages."""
         return self.file if self.line is None else f"{self.file}, line {self.line}"

@@ -5,6 +5,9 @@ embedder is one chunk; a longer one is cut by semantic-text-splitter at the best
 sentence, word). What is embedded is title, heading path and text together, so the room for text is what the other two
 leave.
 
+A record of a table has no headings: a line of it that begins with "#" is mostly a comment in code ("# pip install"),
+and a cut there parts the code from what explains it. Its headings stand in columns of their own.
+
 Tokens are counted once for the whole document and looked up by position: sizing every candidate piece with the
 tokenizer, as the splitter offers, costs a seventh of the embedder's throughput, this a small part of that.
 """
@@ -25,7 +28,7 @@ from chat.rag.headings import Section, heading_text, sections
 from chat.rag.minilm import MAX_TOKENS, find_model_dir
 
 # Part of every document's content hash: a change of the rules here raises it, so that ingesting again cuts anew.
-CHUNKER_VERSION = 1
+CHUNKER_VERSION = 2
 HEADING_PATH_MAX_CHARS = 1000  # width of Chunk.heading_path
 # The sizes that a collection's chunks may have, in tokens.
 CHUNK_TOKENS_MIN, CHUNK_TOKENS_DEFAULT, CHUNK_TOKENS_MAX = 64, MAX_TOKENS, 8192
@@ -54,16 +57,23 @@ class ChunkText:
     content_hash: str
 
 
-def chunk(text: str, *, title: str, heading_path: str = "", max_tokens: int = CHUNK_TOKENS_DEFAULT) -> list[ChunkText]:
+def chunk(
+    text: str,
+    *,
+    title: str,
+    heading_path: str = "",
+    max_tokens: int = CHUNK_TOKENS_DEFAULT,
+    has_headings: bool = True,
+) -> list[ChunkText]:
     """Chunks of a Markdown text in order; together they hold every character but space between them.
 
-    `heading_path` is where the whole document belongs; headings inside follow it. `max_tokens` is the size of what is
-    embedded (title, headings and text) in tokens of all-MiniLM-L6-v2, which sees no text beyond the default. A text of
-    space only has no chunks.
+    `heading_path` is where the whole document belongs; headings inside follow it, unless `has_headings` says that what
+    looks like one is not. `max_tokens` is the size of what is embedded (title, headings and text) in tokens of
+    all-MiniLM-L6-v2, which sees no text beyond the default. A text of space only has no chunks.
     """
     tokens = _TokenPositions(text)
     chunks: list[ChunkText] = []
-    for section in sections(text):
+    for section in sections(text) if has_headings else [Section(0, len(text), ())]:
         path = _join_path(title, heading_path, section)
         prefix = embedding_text(title, path, "")
         least = min(_MIN_TEXT_TOKENS, max_tokens // 2)
@@ -82,9 +92,16 @@ def embedding_text(title: str, heading_path: str, text: str) -> str:
     0.830; without the heading path 0.942, 0.820.
     """
     body = text
-    while heading_text(body.partition("\n")[0]) and (rest := body.partition("\n")[2].lstrip("\n")):
+    while _is_named(heading_text(body.partition("\n")[0]), title, heading_path) and (
+        rest := body.partition("\n")[2].lstrip("\n")
+    ):
         body = rest
     return "\n".join(part for part in (title, heading_path, body) if part)
+
+
+def _is_named(heading: str, title: str, heading_path: str) -> bool:
+    """Whether title or path say this heading already; a comment in code is none, and an empty one neither."""
+    return bool(heading) and (heading == title or f" > {heading} > " in f" > {heading_path} > ")
 
 
 def _join_path(title: str, heading_path: str, section: Section) -> str:

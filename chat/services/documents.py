@@ -64,7 +64,11 @@ def make_ready(*, collection: Collection, source: SourceDocument, document_id: i
     size = collection.chunk_tokens
     chunks = tuple(
         chunk(
-            source.text, title=source.title, heading_path=source.heading_path, max_tokens=size or CHUNK_TOKENS_DEFAULT
+            source.text,
+            title=source.title,
+            heading_path=source.heading_path,
+            max_tokens=size or CHUNK_TOKENS_DEFAULT,
+            has_headings=not source.is_record,
         )
     )
     if not chunks:
