@@ -273,10 +273,9 @@ def test_shutdown_marks_running_answers_as_interrupted(turn, fake_llm):
 
     async def shut_down_in_the_middle():
         await streaming.startup()
-        reader = asyncio.create_task(read(turn.pk))
-        await asyncio.sleep(0.5)
-        await streaming.shutdown()
-        await reader
+        async for event in streaming.follow(turn.pk):
+            if isinstance(event, Delta):
+                await streaming.shutdown()
 
     asyncio.run(shut_down_in_the_middle())
 
