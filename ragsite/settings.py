@@ -173,6 +173,18 @@ QUESTION_MAX_CHARS = env.int("RAGSITE_QUESTION_MAX_CHARS", 4000)
 UPLOAD_MAX_MB = env.int("RAGSITE_UPLOAD_MAX_MB", 20)
 REMEMBER_SECONDS = 2.0  # how long a process keeps the default config, the collections and such: see Remembered
 
+# --- Judges and reviews -----------------------------------------------------------------------------------------------
+JUDGE_CONCURRENCY = env.int("RAGSITE_JUDGE_CONCURRENCY", 16, validate=validate.Range(min=1))  # turns at a time
+JUDGE_LOOKBACK_DAYS = env.int("RAGSITE_JUDGE_LOOKBACK_DAYS", 7)  # the sweep looks no further back for what is due
+SESSION_QUIET_MINUTES = env.float("RAGSITE_SESSION_QUIET_MINUTES", 5)  # then a whole conversation is judged
+# A judge flags on its own when its kappa with reviewers is surely above the bar, on so many labelled turns.
+JUDGE_MIN_KAPPA = env.float("RAGSITE_JUDGE_MIN_KAPPA", 0.4, validate=validate.Range(min=0, max=1))
+JUDGE_MIN_LABELS = env.int("RAGSITE_JUDGE_MIN_LABELS", 50, validate=validate.Range(min=1))
+REVIEW_SAMPLE_RATE = env.float("RAGSITE_REVIEW_SAMPLE_RATE", 0.02, validate=validate.Range(min=0, max=1))
+REVIEW_DOUBLE_RATE = env.float("RAGSITE_REVIEW_DOUBLE_RATE", 0.1, validate=validate.Range(min=0, max=1))
+REVIEW_RESERVATION_MINUTES = env.int("RAGSITE_REVIEW_RESERVATION_MINUTES", 20, validate=validate.Range(min=1))
+SLOW_SECONDS = env.float("RAGSITE_SLOW_SECONDS", 20)  # an answer that took longer is flagged
+
 # --- Background tasks -----------------------------------------------------------------------------------------------
 Q_CLUSTER: dict[str, Any] = {
     "name": "ragsite",

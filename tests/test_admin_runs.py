@@ -627,7 +627,12 @@ def test_item_costs_the_same_however_many_hits_there_are(admin, django_assert_ma
 
 
 def _permissions(group: str) -> set[str]:
-    permissions = Group.objects.get(name=group).permissions.filter(content_type__app_label="monitoring")
+    """What a group may do with datasets and evaluations."""
+    models = ["dataset", "datasetversion", "datasetitem", "relevantdocument"]
+    models += ["evaluationrun", "evaluationitem", "itemscore"]
+    permissions = Group.objects.get(name=group).permissions.filter(
+        content_type__app_label="monitoring", content_type__model__in=models
+    )
     return set(permissions.values_list("codename", flat=True))
 
 
@@ -636,7 +641,7 @@ def test_groups_have_their_permissions():
 
     assert reviewer == {
         "view_dataset", "view_datasetversion", "view_datasetitem", "view_relevantdocument",
-        "view_evaluationrun", "view_evaluationitem", "view_itemscore",
+        "view_evaluationrun", "view_evaluationitem", "view_itemscore", "add_datasetitem",
     }  # fmt: skip
     assert reviewer < operator
     assert {"add_evaluationrun", "change_evaluationrun", "add_dataset", "change_dataset"} < operator

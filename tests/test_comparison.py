@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from monitoring.evaluation.statistics.comparison import compare, decide, holm
-from monitoring.evaluation.statistics.noise import item_means, noise_floor
-from monitoring.evaluation.statistics.paired import MCNEMAR, WILCOXON, paired_difference
+from monitoring.statistics.comparison import compare, decide, holm
+from monitoring.statistics.noise import item_means, noise_floor
+from monitoring.statistics.paired import MCNEMAR, WILCOXON, paired_difference
 
 
 def test_hits_of_independent_items_are_compared_by_mcnemar():

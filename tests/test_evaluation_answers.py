@@ -266,9 +266,9 @@ def test_judges_have_their_say(dataset, config, fake_llm):
 
     assert runner.work_on(run.pk) == "DONE"
 
-    assert scores(run, "groundedness") == [(1.0, "")]
+    assert scores(run, "groundedness_offline") == [(1.0, "")]
     assert scores(run, "answer_correctness") == [(1.0, "")]
-    relevance = ItemScore.objects.get(name="answer_relevance")
+    relevance = ItemScore.objects.get(name="relevance")
     assert relevance.value is None  # "good" is none of its labels
     assert relevance.error
     assert relevance.judge_version == "1"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from monitoring.evaluation.statistics.intervals import mean_interval
+from monitoring.statistics.intervals import mean_interval
 
 
 def test_no_values_have_no_mean():

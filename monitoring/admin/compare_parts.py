@@ -9,10 +9,10 @@ from monitoring.admin.measure_names import measure_description, measure_label
 from monitoring.admin.report_parts import drawn
 from monitoring.evaluation.comparison import CandidateComparison, Change, changes
 from monitoring.evaluation.results import RunResults
-from monitoring.evaluation.statistics.comparison import Comparison
-from monitoring.evaluation.statistics.intervals import Interval
 from monitoring.exceptions import EvaluationError
 from monitoring.models import EvaluationRun
+from monitoring.statistics.comparison import Comparison
+from monitoring.statistics.intervals import Interval
 
 Shown = Literal["lost", "won", "all"]
 NO_DIFFERENCE = "no difference that can be told from chance"

@@ -10,8 +10,8 @@ from monitoring.admin.measure_names import measure_description, measure_label
 from monitoring.evaluation.report import WorstItem, worst_items
 from monitoring.evaluation.results import RunResults
 from monitoring.evaluation.slices import Slice
-from monitoring.evaluation.statistics.intervals import Interval
 from monitoring.models import EvaluationItem, EvaluationRun
+from monitoring.statistics.intervals import Interval
 
 WORST_ON_A_PAGE = 20
 SLICES_SHOWN = 8  # of a kind; the others are a click away

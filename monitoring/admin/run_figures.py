@@ -10,8 +10,8 @@ from django.core.cache import cache
 
 from monitoring.evaluation.report import cost_of
 from monitoring.evaluation.results import load_results
-from monitoring.evaluation.statistics.intervals import Interval
 from monitoring.models import EvaluationRun
+from monitoring.statistics.intervals import Interval
 
 MAIN_MEASURES = ("hit_rate", "mrr", "ndcg")
 

@@ -11,11 +11,11 @@ from typing import Literal
 from monitoring.evaluation.measures.registry import RETRIEVAL_MEASURES
 from monitoring.evaluation.report import main_measure
 from monitoring.evaluation.results import RunResults, Values, load_repetitions, load_results
-from monitoring.evaluation.statistics.comparison import Comparison, compare
-from monitoring.evaluation.statistics.noise import noise_floor
 from monitoring.exceptions import EvaluationError
 from monitoring.judges.registry import JUDGES
 from monitoring.models import DatasetItem, EvaluationRun
+from monitoring.statistics.comparison import Comparison, compare
+from monitoring.statistics.noise import noise_floor
 
 HEADLINE_MEASURES = ("hit_rate", "mrr", "ndcg")
 # What is not compared unless it is asked for: it says nearly the same as others, and each measure more makes it harder

@@ -5,9 +5,9 @@ from typing import Any
 
 from monitoring.evaluation.comparison import CandidateComparison
 from monitoring.evaluation.report import RunSummary
-from monitoring.evaluation.statistics.comparison import Comparison
-from monitoring.evaluation.statistics.intervals import Interval
 from monitoring.models import EvaluationRun
+from monitoring.statistics.comparison import Comparison
+from monitoring.statistics.intervals import Interval
 
 
 def run_as_dict(summary: RunSummary) -> dict[str, Any]:

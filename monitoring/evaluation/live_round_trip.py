@@ -22,8 +22,8 @@ from monitoring.evaluation.answers import measuring_embedder
 from monitoring.evaluation.examination import Examination
 from monitoring.evaluation.pool import work_through
 from monitoring.evaluation.round_trip import NAME, RoundTrip, round_trip_title
-from monitoring.evaluation.statistics.intervals import Interval, mean_interval
 from monitoring.exceptions import EvaluationError
+from monitoring.statistics.intervals import Interval, mean_interval
 
 
 @dataclass(frozen=True, slots=True)

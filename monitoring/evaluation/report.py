@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from monitoring.evaluation.results import RunResults, load_results
 from monitoring.evaluation.slices import Slice, slices_of
-from monitoring.evaluation.statistics.intervals import Interval
 from monitoring.models import EvaluationItem, EvaluationRun
+from monitoring.statistics.intervals import Interval
 
 BINS = 10
 # What parts of a dataset are compared by, and what the worst items are sorted by: the first that the run has.
 MAIN_MEASURES = ("mrr", "hit_rate", "ndcg")
-SLICED_ANSWER_MEASURES = ("answer_correctness", "answer_similarity", "groundedness", "refusal_correct")
+SLICED_ANSWER_MEASURES = ("answer_correctness", "answer_similarity", "groundedness_offline", "refusal_correct")
 
 
 @dataclass(frozen=True, slots=True)

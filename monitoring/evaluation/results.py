@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from django.db import connection
 
 from monitoring.evaluation.measures.registry import MEASURES
-from monitoring.evaluation.statistics.intervals import Interval, mean_interval
 from monitoring.models import EvaluationItem, EvaluationRun
+from monitoring.statistics.intervals import Interval, mean_interval
 
 VALUES_SQL = """
   SELECT score.name,

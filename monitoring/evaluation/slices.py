@@ -8,8 +8,8 @@ from django.db.models import F
 from django.db.models.functions import Length
 
 from monitoring.evaluation.results import RunResults
-from monitoring.evaluation.statistics.intervals import Interval
 from monitoring.models import DatasetItem, RelevantDocument
+from monitoring.statistics.intervals import Interval
 
 MAX_SLICES = 25  # of one kind; the largest are shown
 # Upper ends of the lengths of documents, in characters; longer ones are the last slice.

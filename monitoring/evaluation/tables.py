@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from monitoring.evaluation.report import RunSummary
 from monitoring.evaluation.results import in_order
-from monitoring.evaluation.statistics.comparison import Comparison
-from monitoring.evaluation.statistics.intervals import Interval
+from monitoring.statistics.comparison import Comparison
+from monitoring.statistics.intervals import Interval
 
 Row = Sequence[str]
 

@@ -11,10 +11,10 @@ from chat.rag.config import Fusion
 from monitoring.evaluation.comparison import HEADLINE_MEASURES
 from monitoring.evaluation.questions import Question, items_of, load_questions
 from monitoring.evaluation.retrieval import QuestionVectors, Ranking
-from monitoring.evaluation.statistics.comparison import Comparison, compare
 from monitoring.evaluation.tuning import measured, rank_all, tunable_recipe
 from monitoring.exceptions import EvaluationError
 from monitoring.models import DatasetItem, EvaluationRun
+from monitoring.statistics.comparison import Comparison, compare
 
 # A wrong refusal cannot be mended, while a model that is given poor hits still says that they do not answer.
 MAX_WRONG_REFUSALS = 0.01

@@ -4,13 +4,12 @@ Labels    good 1, bad 0
 Source    labels of the LLM Zoomcamp's offline judge; it reasons before it labels
 """
 
+from monitoring.judges.criteria import CRITERIA
 from monitoring.judges.llm_judge import LLMJudge
 
 JUDGE = LLMJudge(
     name="answer_correctness",
-    title="Answer correctness",
-    question="Does the answer say what the expected answer says?",
-    labels={"good": 1.0, "bad": 0.0},
+    criterion=CRITERIA["answer_correctness"],
     prompt="answer_correctness_v1",
     needs_reference=True,
     known_bias=(

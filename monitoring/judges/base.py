@@ -7,12 +7,13 @@ What cannot be judged has no value and says why: never 0, and never a second try
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from chat.rag.config import Exchange, LLMCall
 from chat.rag.embed import TextEmbedder
 from chat.rag.llm import ModelAccess
+from monitoring.judges.criteria import Criterion
 
 Record = Callable[[LLMCall], None]
 Family = Literal["offline", "llm"]
@@ -53,12 +54,13 @@ class JudgeTools:
 class Verdict:
     """A value in 0..1, or None and in `error` the reason. `retryable`: the same turn may get a verdict later."""
 
-    name: str
+    name: str  # the judge's
     value: float | None
     label: str = ""
     explanation: str = ""
     error: str = ""
     retryable: bool = False
+    details: Mapping[str, object] = field(default_factory=dict)  # JSON, such as the claims that no hit supports
 
     def __post_init__(self) -> None:
         if (self.value is None) != bool(self.error):
@@ -70,7 +72,11 @@ class Judge(Protocol):
 
     @property
     def name(self) -> str:
-        """As scores are stored; it never changes."""
+        """As in the registry; it never changes. That of a judge without a model ends in "_offline"."""
+
+    @property
+    def criterion(self) -> Criterion:
+        """What it says something about; its labels are the judge's."""
 
     @property
     def version(self) -> str:
@@ -95,6 +101,10 @@ class Judge(Protocol):
     @property
     def needs_reference(self) -> bool:
         """Whether it needs the expected answer."""
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """JSON: whatever else a verdict depends on, such as the temperature. Another value is another version."""
 
     @property
     def known_bias(self) -> str:

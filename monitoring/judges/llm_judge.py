@@ -8,11 +8,13 @@ from chat.exceptions import ConfigurationError, GenerationError
 from chat.rag.config import LLMRequest, Purpose
 from chat.rag.llm import complete
 from monitoring.judges.base import JudgedTurn, JudgeTools, Record, Verdict
+from monitoring.judges.criteria import Criterion
 from monitoring.judges.prompt import HITS_MAX_CHARS, make_prompt
 from monitoring.judges.reading import UnreadableVerdictError, read_verdict
 
 # Room for the thoughts of a reasoning model, which count as output.
 MAX_OUTPUT_TOKENS = 2_000
+TEMPERATURE = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,9 +22,7 @@ class LLMJudge:
     """See Judge. The version is the prompt's: it is all that a verdict depends on besides the model."""
 
     name: str
-    title: str
-    question: str
-    labels: Mapping[str, float]
+    criterion: Criterion
     prompt: str
     known_bias: str
     source: str
@@ -33,6 +33,30 @@ class LLMJudge:
     def version(self) -> str:
         """See Judge."""
         return self.prompt.rpartition("_v")[2]
+
+    @property
+    def title(self) -> str:
+        """See Judge."""
+        return self.criterion.title
+
+    @property
+    def question(self) -> str:
+        """See Judge."""
+        return self.criterion.question
+
+    @property
+    def labels(self) -> Mapping[str, float]:
+        """See Judge."""
+        return self.criterion.labels
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """See Judge."""
+        return {
+            "temperature": TEMPERATURE,
+            "max_output_tokens": MAX_OUTPUT_TOKENS,
+            "hits_max_chars": HITS_MAX_CHARS,
+        }
 
     async def judge(self, turn: JudgedTurn, tools: JudgeTools, record: Record) -> Verdict:
         """See Judge. One call."""
@@ -46,7 +70,7 @@ class LLMJudge:
             model=tools.model,
             purpose=Purpose.JUDGE,
             prompt=make_prompt(self.prompt, _material(turn)),
-            temperature=0.0,
+            temperature=TEMPERATURE,
             max_output_tokens=MAX_OUTPUT_TOKENS,
         )
         try:

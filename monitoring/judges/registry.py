@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from monitoring.judges import answer_correctness, answer_relevance, offline_groundedness
+from monitoring.judges import answer_correctness, groundedness_offline, relevance
 from monitoring.judges.base import Judge
 
 JUDGES: Mapping[str, Judge] = {
-    judge.name: judge for judge in (offline_groundedness.JUDGE, answer_relevance.JUDGE, answer_correctness.JUDGE)
+    judge.name: judge for judge in (groundedness_offline.JUDGE, relevance.JUDGE, answer_correctness.JUDGE)
 }

@@ -1,18 +1,30 @@
-"""What monitoring stores: questions with known answers, and what configs made of them."""
+"""What monitoring stores: verdicts, what people decided, questions with known answers, and what configs made of it."""
 
 from monitoring.models.datasets import Dataset, DatasetItem, DatasetVersion, RelevantDocument
 from monitoring.models.evaluation import EvaluationItem, EvaluationRun, ItemScore
 from monitoring.models.generation import GeneratedQuestion, Generation, GenerationTask
+from monitoring.models.judging import Backfill, JudgeClaim, JudgeRule, JudgeVersion, Score
+from monitoring.models.reviewing import CorrectedAnswer, Flag, Replay, Review, ReviewItem
 
 __all__ = [
+    "Backfill",
+    "CorrectedAnswer",
     "Dataset",
     "DatasetItem",
     "DatasetVersion",
     "EvaluationItem",
     "EvaluationRun",
+    "Flag",
     "GeneratedQuestion",
     "Generation",
     "GenerationTask",
     "ItemScore",
+    "JudgeClaim",
+    "JudgeRule",
+    "JudgeVersion",
     "RelevantDocument",
+    "Replay",
+    "Review",
+    "ReviewItem",
+    "Score",
 ]

@@ -17,12 +17,12 @@ from chat.services.configs import find_config, save_variant
 from monitoring.evaluation.export import comparisons_as_dict
 from monitoring.evaluation.retrieval import QuestionVectors
 from monitoring.evaluation.runs import find_dataset, newest_version
-from monitoring.evaluation.statistics.comparison import Comparison
 from monitoring.evaluation.tables import comparison_rows, text_table
 from monitoring.evaluation.tuning import ALL, SAVED, Trial, Trials, tune
 from monitoring.evaluation.tuning_report import Threshold, compare_settings, describe, load_part, suggest_threshold
 from monitoring.management.running import SPLITS, STOPPED, RunsCommand
 from monitoring.models import EvaluationRun
+from monitoring.statistics.comparison import Comparison
 
 SHOWN_TRIALS = 5
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.stats import binomtest, rankdata, wilcoxon
 
-from monitoring.evaluation.statistics.clusters import Floats, cluster_sums
-from monitoring.evaluation.statistics.intervals import DEFAULT_SEED, Interval, mean_interval
+from monitoring.statistics.clusters import Floats, cluster_sums
+from monitoring.statistics.intervals import DEFAULT_SEED, Interval, mean_interval
 
 MCNEMAR = "exact McNemar"
 WILCOXON = "Wilcoxon signed-rank"

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student
 
-from monitoring.evaluation.statistics.clusters import cluster_sums, effective_clusters, standard_error
+from monitoring.statistics.clusters import cluster_sums, effective_clusters, standard_error
 
 DEFAULT_SEED = 1
 _EQUAL = 1e-12  # what is nearer than that differs by rounding

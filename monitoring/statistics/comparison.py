@@ -10,7 +10,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from monitoring.evaluation.statistics.paired import PairedDifference, paired_difference
+from monitoring.statistics.paired import PairedDifference, paired_difference
 
 SIGNIFICANCE = 0.05
 

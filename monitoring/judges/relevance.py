@@ -5,14 +5,13 @@ Source    labels of the LLM Zoomcamp's online judge; that one saw question and a
           knew the reference by a kappa of 0.22, which is why this one sees the hits too
 """
 
+from monitoring.judges.criteria import CRITERIA
 from monitoring.judges.llm_judge import LLMJudge
 
 JUDGE = LLMJudge(
-    name="answer_relevance",
-    title="Answer relevance",
-    question="Does the answer answer the question?",
-    labels={"RELEVANT": 1.0, "PARTLY_RELEVANT": 0.5, "NON_RELEVANT": 0.0},
-    prompt="answer_relevance_v1",
+    name="relevance",
+    criterion=CRITERIA["relevance"],
+    prompt="relevance_v1",
     known_bias=(
         "Lenient with answers that are fluent and wrong, since it knows no reference; prefers long answers, and those "
         "of its own model family."

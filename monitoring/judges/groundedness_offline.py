@@ -25,6 +25,7 @@ from chat.rag.passages import split_pieces
 from chat.rag.words import stems
 from monitoring.judges.answer_text import is_refusal, said_text
 from monitoring.judges.base import JudgedHit, JudgedTurn, JudgeTools, Record, Verdict
+from monitoring.judges.criteria import CRITERIA, Criterion
 
 # Measured on 151 sentences of a language model's answers to a FAQ: with hits like those that it had, 87 of 100 are
 # supported (by words alone 80); with five other entries near the question, some of which say the same, 6; with five
@@ -44,12 +45,14 @@ _LIST_NUMBER = re.compile(r"^[ \t]*\d+[.)][ \t]", re.MULTILINE)
 class OfflineGroundedness:
     """See Judge."""
 
-    name: str = "groundedness"
+    name: str = "groundedness_offline"
+    criterion: Criterion = CRITERIA["groundedness"]
     version: str = "1"
-    title: str = "Groundedness"
-    question: str = "Is what the answer says written in the hits?"
-    labels: Mapping[str, float] = field(
-        default_factory=lambda: {"SUPPORTED": 1.0, "PARTLY_SUPPORTED": 0.5, "UNSUPPORTED": 0.0}
+    title: str = "Groundedness (offline)"
+    question: str = CRITERIA["groundedness"].question
+    labels: Mapping[str, float] = field(default_factory=lambda: CRITERIA["groundedness"].labels)
+    settings: Mapping[str, object] = field(
+        default_factory=lambda: {"support_min": SUPPORT_MIN, "open_min": OPEN_MIN, "min_stems": MIN_STEMS}
     )
     needs_reference: bool = False
     known_bias: str = (
@@ -71,7 +74,8 @@ class OfflineGroundedness:
         value = 1 - len(missing) / len(sentences)
         label = "SUPPORTED" if not missing else "PARTLY_SUPPORTED" if value else "UNSUPPORTED"
         quoted = "; ".join(f'"{" ".join(sentence.split())[:120]}"' for sentence in missing)
-        return Verdict(self.name, value, label=label, explanation=f"Not in the hits: {quoted}" if missing else "")
+        explanation = f"Not in the hits: {quoted}" if missing else ""
+        return Verdict(self.name, value, label=label, explanation=explanation, details={"unsupported": missing})
 
 
 def claims(answer: str) -> list[str]:

@@ -1,0 +1,191 @@
+"""Doubtful turns before a person: flags say why, the queue says who and when, a review is what was decided.
+
+Turns of one conversation are reviewed together: one item of the queue is a conversation. The labels that a reviewer
+gives are scores with source REVIEWER, so that judges and people are compared by the same names.
+"""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from chat.models import Conversation, PipelineConfig, Turn
+from monitoring.models.datasets import DatasetItem
+from monitoring.models.judging import Score
+
+
+class Flag(models.Model):
+    """One reason why a turn needs a person; once for each turn and reason."""
+
+    class Reason(models.TextChoices):
+        THUMBS_DOWN = "THUMBS_DOWN", "thumbs down"
+        ERROR = "ERROR", "model error"
+        TOXIC = "TOXIC", "toxic"
+        NOT_GROUNDED = "NOT_GROUNDED", "not grounded"
+        NOT_RELEVANT = "NOT_RELEVANT", "not relevant"
+        DISAGREEMENT = "DISAGREEMENT", "judge and user disagree"
+        WRONG_CITATION = "WRONG_CITATION", "wrong citation"
+        SLOW = "SLOW", "slow"
+        SAMPLE = "SAMPLE", "random sample"
+
+    turn = models.ForeignKey(Turn, on_delete=models.CASCADE, related_name="flags")
+    reason = models.CharField(max_length=20, choices=Reason)
+    detail = models.CharField(max_length=300, blank=True, default="")
+    score = models.ForeignKey(Score, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    is_advisory = models.BooleanField(
+        default=False, help_text="Raised by a judge that is not proven: it may sort the queue, not open an item."
+    )
+    weight = models.FloatField(
+        default=1.0, help_text="How many turns it stands for: 1 / rate of the random sample, 1 otherwise."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["turn", "reason"], name="monitoring_flag_once"),
+            models.CheckConstraint(name="monitoring_flag_weight", condition=Q(weight__gte=1)),
+            models.CheckConstraint(
+                name="monitoring_flag_reason",
+                condition=Q(
+                    reason__in=[
+                        "THUMBS_DOWN",
+                        "ERROR",
+                        "TOXIC",
+                        "NOT_GROUNDED",
+                        "NOT_RELEVANT",
+                        "DISAGREEMENT",
+                        "WRONG_CITATION",
+                        "SLOW",
+                        "SAMPLE",
+                    ]
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_reason_display()} on turn {self.turn_id}"
+
+
+class ReviewItem(models.Model):
+    """A conversation in the review queue."""
+
+    class Status(models.TextChoices):
+        OPEN = "OPEN", "open"
+        IN_REVIEW = "IN_REVIEW", "in review"  # reserved, or one of two reviewers has decided
+        RESOLVED = "RESOLVED", "resolved"
+        DISMISSED = "DISMISSED", "dismissed"
+
+    conversation = models.OneToOneField(Conversation, on_delete=models.CASCADE, related_name="review_item")
+    status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
+    priority = models.FloatField(default=0.0, help_text="Larger comes first.")
+    reviews_wanted = models.PositiveSmallIntegerField(default=1, help_text="2: two reviewers, blind to each other.")
+    opened_at = models.DateTimeField(help_text="When the first flag came, again when flagged after it was resolved.")
+    resolved_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-priority", "opened_at", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="monitoring_reviewitem_status",
+                condition=Q(status__in=["OPEN", "IN_REVIEW", "RESOLVED", "DISMISSED"]),
+            ),
+            models.CheckConstraint(
+                name="monitoring_reviewitem_wanted", condition=Q(reviews_wanted__gte=1, reviews_wanted__lte=2)
+            ),
+        ]
+        indexes = [
+            # the queue
+            models.Index(
+                fields=["-priority", "opened_at"],
+                condition=Q(status__in=["OPEN", "IN_REVIEW"]),
+                name="monitoring_reviewitem_queue",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Review of conversation {self.conversation_id}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("admin:monitoring_reviewitem_review", args=[self.pk])
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in (self.Status.RESOLVED, self.Status.DISMISSED)
+
+
+class Review(models.Model):
+    """One reviewer's work on an item: reserved for a time, then decided. The labels are scores with source REVIEWER."""
+
+    item = models.ForeignKey(ReviewItem, on_delete=models.CASCADE, related_name="reviews")
+    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    reserved_until = models.DateTimeField(null=True, blank=True, help_text="Empty: decided.")
+    note = models.TextField(blank=True, default="")
+    is_dismissed = models.BooleanField(default=False, help_text="Nothing to see: flagged for no reason.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["item", "reviewer"], name="monitoring_review_once"),
+            models.CheckConstraint(
+                name="monitoring_review_state",
+                condition=Q(reserved_until__isnull=False, decided_at__isnull=True)
+                | Q(reserved_until__isnull=True, decided_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Review {self.pk}"
+
+
+class CorrectedAnswer(models.Model):
+    """What a turn should have answered, as a reviewer wrote it."""
+
+    review = models.ForeignKey(Review, on_delete=models.CASCADE, related_name="corrections")
+    turn = models.ForeignKey(Turn, on_delete=models.CASCADE, related_name="corrections")
+    text = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["review", "turn"], name="monitoring_correction_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Corrected answer of turn {self.turn_id}"
+
+
+class Replay(models.Model):
+    """An item of a dataset put through a config again: is what was wrong fixed?"""
+
+    class Outcome(models.TextChoices):
+        RUNNING = "RUNNING", "running"
+        FIXED = "FIXED", "fixed"  # green
+        STILL_WRONG = "STILL_WRONG", "still wrong"  # red
+        UNKNOWN = "UNKNOWN", "unknown"  # it failed, or nothing could tell; `reason` says which
+
+    item = models.ForeignKey(DatasetItem, on_delete=models.CASCADE, related_name="replays")
+    config = models.ForeignKey(PipelineConfig, on_delete=models.PROTECT, related_name="+")
+    turn = models.ForeignKey(
+        Turn, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", help_text="The new answer."
+    )
+    outcome = models.CharField(max_length=12, choices=Outcome, default=Outcome.RUNNING)
+    reason = models.CharField(max_length=500, blank=True, default="", help_text="How it was decided, in words.")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(
+                name="monitoring_replay_outcome",
+                condition=Q(outcome__in=["RUNNING", "FIXED", "STILL_WRONG", "UNKNOWN"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Replay of item {self.item_id} by {self.config}"

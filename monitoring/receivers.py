@@ -1,0 +1,1 @@
+"""Ears of monitoring: what chat announces."""
