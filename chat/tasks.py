@@ -1,6 +1,6 @@
 """What the worker runs. Tasks take ids, call one service and may run twice."""
 
-from chat.services import documents, turns
+from chat.services import turns, uploaded
 
 
 def beat() -> None:
@@ -15,4 +15,4 @@ def sweep() -> int:
 
 def ingest_document(document_id: int) -> str:
     """Take in the file uploaded with a document; return the status that it has then."""
-    return documents.ingest_upload(document_id=document_id) or "gone"
+    return uploaded.ingest_upload(document_id=document_id) or "gone"

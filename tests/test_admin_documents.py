@@ -7,7 +7,7 @@ from django.urls import reverse
 from django_q.models import OrmQ
 
 from chat.models import Chunk, Collection, Document, Embedding
-from chat.services.documents import ingest_upload
+from chat.services.uploaded import ingest_upload
 from chat.services.uploads import queue_upload
 from tests.factories import make_chunk, make_collection, make_document, make_embedding
 
@@ -78,6 +78,54 @@ def test_upload_keeps_the_columns_that_were_named(admin):
     assert Document.objects.get().metadata == {
         "columns": {"title_field": "q", "text_field": "a", "heading_fields": ["part", "chapter"]}
     }
+
+
+def test_upload_finds_columns_by_their_usual_names(admin):
+    admin.post(
+        reverse(ADD),
+        {
+            "documents": [_file("faq.csv", b"ID,question,Answer,views\n1,Why?,Because.,7\n"), _file()],
+            "new_collection": "FAQ",
+        },
+    )
+
+    assert Document.objects.get(source_id="faq.csv").metadata == {
+        "columns": {"id_field": "ID", "title_field": "question", "text_field": "Answer"}
+    }
+    assert Document.objects.get(source_id="guide.md").metadata == {"columns": {}}
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"title_field": "nope"}, "faq.csv has no field &#x27;nope&#x27; for the title; its fields are: q, a"),
+        ({}, "faq.csv has no field for the text that is named one of"),
+    ],
+)
+def test_missing_column_is_refused_with_those_that_there_are(admin, columns, message):
+    file = _file("faq.csv", b"q,a\nWhy?,Because.\n")
+
+    page = admin.post(reverse(ADD), {"documents": [file], "new_collection": "FAQ", **columns}).content.decode()
+
+    assert message in page
+    assert "its fields are: q, a" in page
+    assert '<details class="rs-fields" open>' in page
+    assert not Document.objects.exists()
+
+
+def test_uploaded_file_leads_to_its_records_which_go_with_it(admin):
+    file = make_document(texts=(), source_id="faq.csv", title="faq.csv", upload="documents/faq.csv", status="DIVIDED")
+    record = make_document(title="Why?", part_of=file, collection=file.collection)
+    page = admin.get(reverse("admin:chat_document_change", args=[file.pk])).content.decode()
+    records = f"{reverse('admin:chat_document_changelist')}?part_of__id__exact={file.pk}"
+    assert f'href="{records}">See its 1 record</a>' in page
+    assert [row.pk for row in admin.get(records).context["cl"].result_list] == [record.pk]
+    delete = reverse("admin:chat_document_delete", args=[file.pk])
+    assert "Documents: 2" in admin.get(delete).content.decode()
+
+    admin.post(delete, {"post": "yes"})
+
+    assert not Document.objects.exists()
 
 
 def test_same_name_replaces_the_earlier_upload(admin, django_capture_on_commit_callbacks):

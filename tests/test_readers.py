@@ -131,7 +131,7 @@ def test_pdf_with_an_empty_page_is_read_with_a_warning():
         ("a.docx", make_docx()[:3000], "is not a Word document: it is damaged"),
         ("a.exe", b"MZ", "no reader for .exe; known are .csv .docx"),
         ("a.csv", b"a,b,a\n1,2,3", "has several columns named 'a'"),
-        ("a.csv", b"id,body\n1,x", "has no field 'text'; say which one holds the text (--text-field)"),
+        ("a.csv", b"id,note\n1,x", "say which one holds it (--text-field); its fields are: id, note"),
         ("a.json", b'{"a": 1}', "is not an array of objects"),
         ("a.json", b'[{"text": "a"} {"text": "b"}]', "a comma or ] is missing behind the object of line 1"),
         ("a.json", b"[" * 100_000, "is not JSON"),
@@ -158,6 +158,15 @@ def test_field_that_does_not_exist_is_named_with_those_that_do():
         reason("faq.csv", b"id,text\n1,a", options) == "faq.csv: has no field 'nr' for the id; its fields are: id, text"
     )
     assert "has no field 'nr'" in reason("faq.jsonl", b'{"id": 1, "text": "a"}', options)
+
+
+def test_columns_are_found_by_their_usual_names():
+    data = b"id,Question,body,views\n1,When?,On Monday.,7\n"
+
+    assert (found := document("faq.csv", data)).title == "When?"
+    assert (found.text, found.metadata) == ("On Monday.", {"id": "1", "views": "7"})
+    assert document("faq.csv", data, ReadOptions(text_field="Question")).title == "When?"
+    assert "is named one of 'text', 'answer', 'body', 'content'" in reason("faq.csv", b"q,a\n1,2\n")
 
 
 def test_csv_rows_become_documents():

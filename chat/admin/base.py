@@ -25,6 +25,7 @@ DOCUMENT_BADGES = {
     Document.Status.QUEUED: "info",
     Document.Status.PROCESSING: "info",
     Document.Status.READY: "success",
+    Document.Status.DIVIDED: "success",
     Document.Status.FAILED: "danger",
 }
 

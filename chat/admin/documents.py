@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -49,7 +49,8 @@ class DocumentAdmin(PageAdmin):
     change_form_outer_after_template = "admin/chat/document/retry.html"
     fields = (
         ("title", "collection", "source_id"),
-        ("heading_path", "media_type", "upload"),
+        ("heading_path", "media_type"),
+        ("upload", "part_of"),
         ("chunk_count", "created_at", "updated_at"),
         ("beginning",),
     )
@@ -121,7 +122,7 @@ class DocumentAdmin(PageAdmin):
             collection = ensure_collection(name=form.cleaned_data["new_collection"])
         files = form.cleaned_data["documents"]
         for file in files:
-            document = queue_upload(file=file, collection=collection, columns=form.columns())
+            document = queue_upload(file=file, collection=collection, columns=form.columns[file.name])
             self.log_addition(request, document, f"Uploaded {document.source_id} to {collection}.")
         noun = files[0].name if len(files) == 1 else f"{len(files)} files"
         messages.success(request, f"{noun} uploaded to {collection}. The worker takes them in; this page follows.")
@@ -156,8 +157,14 @@ class DocumentAdmin(PageAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        retry_url = reverse("admin:chat_document_retry", args=[object_id]) if (object_id or "").isdecimal() else ""
-        context = {**(extra_context or {}), "retry_url": retry_url if self.has_retry_permission(request) else ""}
+        number = int(object_id) if object_id and object_id.isdecimal() else 0
+        retry_url = reverse("admin:chat_document_retry", args=[number]) if number else ""
+        context = {
+            **(extra_context or {}),
+            "retry_url": retry_url if self.has_retry_permission(request) else "",
+            "record_count": Document.objects.filter(part_of=number).count() if number else 0,
+            "records_url": f"{reverse('admin:chat_document_changelist')}?part_of__id__exact={number}",
+        }
         response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
         return response
 
@@ -172,9 +179,11 @@ class DocumentAdmin(PageAdmin):
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """Name the documents and count the rest: a list of all chunks and vectors helps nobody."""
         documents = list(objs)
-        chunks = Chunk.objects.filter(document__in=documents).count()
+        numbers = [document.pk for document in documents]
+        gone = Document.objects.filter(Q(pk__in=numbers) | Q(part_of__in=numbers))
+        chunks = Chunk.objects.filter(document__in=gone).count()
         names = [f"{document.title or document.source_id} ({document.status})" for document in documents]
-        return names, {"documents": len(documents), "chunks with their vectors": chunks}, set(), []
+        return names, {"documents": gone.count(), "chunks with their vectors": chunks}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Document) -> None:
         delete_documents(documents=[obj])

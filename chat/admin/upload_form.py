@@ -7,7 +7,7 @@ from unfold.widgets import INPUT_CLASSES, UnfoldAdminSelectWidget, UnfoldAdminTe
 
 from chat.exceptions import IngestError
 from chat.models import Collection
-from chat.services.uploads import check_upload, known_suffixes
+from chat.services.uploads import check_upload, find_columns, known_suffixes
 
 
 class FilesInput(forms.ClearableFileInput):
@@ -37,7 +37,13 @@ class FilesField(forms.FileField):
 
 
 class UploadForm(forms.Form):
-    """Files and where they go; the columns matter for CSV and JSON files only."""
+    """Files and where they go; the columns matter for CSV and JSON files only.
+
+    `columns` says which columns of each file hold what, by the file's name; `lacks_columns` that some were not found.
+    """
+
+    columns: dict[str, dict[str, str | list[str]]]
+    lacks_columns = False
 
     documents = FilesField(label="Files")
     collection = forms.ModelChoiceField(
@@ -50,13 +56,22 @@ class UploadForm(forms.Form):
         help_text="Or the name of a new collection, made with the upload.",
     )
     id_field = forms.CharField(
-        required=False, label="Column with the id", widget=UnfoldAdminTextInputWidget, help_text="Empty: none."
+        required=False,
+        label="Column with the id",
+        widget=UnfoldAdminTextInputWidget,
+        help_text='Empty: "id", if there is one.',
     )
     title_field = forms.CharField(
-        required=False, label="Column with the title", widget=UnfoldAdminTextInputWidget, help_text='Empty: "title".'
+        required=False,
+        label="Column with the title",
+        widget=UnfoldAdminTextInputWidget,
+        help_text='Empty: "title" or "question", else the beginning of the text.',
     )
     text_field = forms.CharField(
-        required=False, label="Column with the text", widget=UnfoldAdminTextInputWidget, help_text='Empty: "text".'
+        required=False,
+        label="Column with the text",
+        widget=UnfoldAdminTextInputWidget,
+        help_text='Empty: "text", "answer", "body" or "content".',
     )
     heading_fields = forms.CharField(
         required=False,
@@ -78,15 +93,21 @@ class UploadForm(forms.Form):
         values = super().clean() or {}
         if bool(values.get("collection")) == bool(values.get("new_collection")) and "new_collection" in values:
             self.add_error("collection", "Choose a collection, or name a new one: one of the two.")
+        self.columns = {}
+        for file in values.get("documents", []):
+            try:
+                self.columns[file.name] = find_columns(file=file, columns=self._named(values))
+            except IngestError as exc:
+                self.lacks_columns = True
+                self.add_error("documents", str(exc))
         return values
 
-    def columns(self) -> dict[str, str | list[str]]:
+    @staticmethod
+    def _named(values: dict[str, Any]) -> dict[str, str | list[str]]:
         """Return the columns that were named."""
         named: dict[str, str | list[str]] = {
-            name: self.cleaned_data[name]
-            for name in ("id_field", "title_field", "text_field")
-            if self.cleaned_data[name]
+            name: values[name] for name in ("id_field", "title_field", "text_field") if values.get(name)
         }
-        if headings := [name.strip() for name in self.cleaned_data["heading_fields"].split(",") if name.strip()]:
+        if headings := [name.strip() for name in values.get("heading_fields", "").split(",") if name.strip()]:
             named["heading_fields"] = headings
         return named

@@ -3,7 +3,7 @@ document."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from chat.exceptions import IngestError
@@ -19,6 +19,8 @@ from chat.ingest.source import (
 )
 
 _DERIVED_TITLE_CHARS = 80
+# What columns are called where nobody says which one holds what; the first that there is counts, in any case.
+USUAL_NAMES = {"id": ("id",), "title": ("title", "question"), "text": ("text", "answer", "body", "content")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,14 @@ class Record:
     fields: Mapping[str, object]
 
 
+def usual_field(role: str, names: Iterable[str], *, taken: Collection[str] = ()) -> str:
+    """The field that by its name is the id, title or text, but for those `taken` already; empty where none is."""
+    by_name = {name.lower(): name for name in names if name not in taken}
+    return next((by_name[usual] for usual in USUAL_NAMES[role] if usual in by_name), "")
+
+
 def check_fields(options: ReadOptions, existing: Iterable[str]) -> ReadOptions:
-    """Fill in the text and title fields where the file has columns of these names. Raises IngestError that names a
+    """Fill in the text and title fields where the file has columns of usual names. Raises IngestError that names a
     field which does not exist and lists those that do."""
     names = list(dict.fromkeys(existing))
     listed = ", ".join(names) or "none"
@@ -45,13 +53,16 @@ def check_fields(options: ReadOptions, existing: Iterable[str]) -> ReadOptions:
         for name in fields:
             if name and name not in names:
                 raise IngestError(f"has no field {name!r} for the {role}; its fields are: {listed}")
-    if not options.text_field and "text" not in names:
-        raise IngestError(f"has no field 'text'; say which one holds the text (--text-field); its fields are: {listed}")
-    return replace(
-        options,
-        text_field=options.text_field or "text",
-        title_field=options.title_field or ("title" if "title" in names else ""),
-    )
+    taken = [name for fields in wanted.values() for name in fields if name]
+    text_field = options.text_field or usual_field("text", names, taken=taken)
+    if not text_field:
+        usual = ", ".join(map(repr, USUAL_NAMES["text"]))
+        raise IngestError(
+            f"has no field for the text that is named one of {usual}; say which one holds it (--text-field);"
+            f" its fields are: {listed}"
+        )
+    title_field = options.title_field or usual_field("title", names, taken=taken)
+    return replace(options, text_field=text_field, title_field=title_field)
 
 
 def _as_text(value: object) -> str:

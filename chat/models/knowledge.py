@@ -93,6 +93,7 @@ class Document(models.Model):
         QUEUED = "QUEUED"
         PROCESSING = "PROCESSING"
         READY = "READY"
+        DIVIDED = "DIVIDED"  # a file whose records are documents of their own
         FAILED = "FAILED"
 
     collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="documents")
@@ -109,6 +110,14 @@ class Document(models.Model):
     metadata = models.JSONField(blank=True, default=dict)
     content_hash = models.CharField(max_length=64, blank=True, default="")
     upload = models.FileField(upload_to="documents/%Y/%m/", blank=True, help_text="The file as uploaded.")
+    part_of = models.ForeignKey(
+        "self",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="records",
+        help_text="The uploaded file whose record it is. Empty: it is none.",
+    )
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     error = models.TextField(blank=True, default="", help_text="Why it could not be taken in.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -122,7 +131,7 @@ class Document(models.Model):
             models.UniqueConstraint(fields=["collection", "source_id"], name="chat_document_source"),
             models.CheckConstraint(
                 name="chat_document_status",
-                condition=Q(status__in=["QUEUED", "PROCESSING", "READY", "FAILED"]),
+                condition=Q(status__in=["QUEUED", "PROCESSING", "READY", "DIVIDED", "FAILED"]),
             ),
         ]
 

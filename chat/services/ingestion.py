@@ -60,6 +60,7 @@ class _Known:
     pk: int
     content_hash: str
     ready: bool
+    is_upload: bool
 
 
 @dataclass(slots=True)
@@ -69,6 +70,7 @@ class IngestRun:
     collection: Collection | None  # None: each record names its own
     language: str = ""
     chunk_tokens: int | None = None
+    part_of_id: int | None = None  # of the uploaded file whose records these are
     dry_run: bool = False
     on_problem: Callable[[ReadProblem], None] = lambda problem: None
     on_chunks: Callable[[int], None] = lambda chunks: None  # so many more are embedded
@@ -101,10 +103,17 @@ class IngestRun:
                 raise IngestError(f"the id {source.source_id!r} is taken by {first} already; ids must differ")
             self._seen[collection.pk, source.source_id] = source.place
             known = self._known_in(collection).get(source.source_id)
+            if known and known.is_upload and self.part_of_id:
+                raise IngestError(f"the id {source.source_id!r} is that of an uploaded file; ids must differ")
             if known and known.ready and known.content_hash == content_hash(source, collection.chunk_tokens):
                 self.report.unchanged += 1
                 return
-            ready = make_ready(collection=collection, source=source, document_id=known.pk if known else None)
+            ready = make_ready(
+                collection=collection,
+                source=source,
+                document_id=known.pk if known else None,
+                part_of_id=self.part_of_id,
+            )
         except IngestError as exc:
             self.problem(ReadProblem(source.file, str(exc), source.line))
             return
@@ -168,7 +177,7 @@ class IngestRun:
             self.problem(ReadProblem("prune", "nothing was read, so nothing is removed", kind="warning"))
             return
         for collection_id in {collection_id for collection_id, _ in self._seen}:
-            rows = Document.objects.filter(collection=collection_id, upload="").values_list(
+            rows = Document.objects.filter(collection=collection_id, upload="", part_of=None).values_list(
                 "pk", "source_id", "metadata__file"
             )
             gone = [
@@ -194,8 +203,10 @@ class IngestRun:
         if collection.pk not in self._known:
             rows = Document.objects.filter(collection=collection.pk)
             self._known[collection.pk] = {
-                source_id: _Known(pk, content_hash, status == Document.Status.READY)
-                for source_id, pk, content_hash, status in rows.values_list("source_id", "pk", "content_hash", "status")
+                source_id: _Known(pk, content_hash, status == Document.Status.READY, bool(upload))
+                for source_id, pk, content_hash, status, upload in rows.values_list(
+                    "source_id", "pk", "content_hash", "status", "upload"
+                )
             }
         return self._known[collection.pk]
 

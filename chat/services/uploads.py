@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import PurePosixPath
+from typing import Any
 
 from django.conf import settings
 from django.core.files.base import File
@@ -11,10 +12,12 @@ from django.db import transaction
 
 from chat.exceptions import IngestError
 from chat.ingest.readers import READERS, suffix_of
-from chat.ingest.source import SOURCE_ID_MAX_CHARS
+from chat.ingest.records import check_fields, usual_field
+from chat.ingest.source import SOURCE_ID_MAX_CHARS, ReadOptions
 from chat.models import Collection, Document
 from chat.services.documents import queue_document
 from chat.services.knowledge import lock_collections
+from chat.services.records import RECORD_SUFFIXES, read_records
 
 
 def known_suffixes() -> list[str]:
@@ -36,6 +39,30 @@ def check_upload(*, name: str, size_bytes: int) -> None:
         )
     if len(name) > SOURCE_ID_MAX_CHARS:
         raise IngestError(f"{name[:60]}… has a name longer than {SOURCE_ID_MAX_CHARS} characters; rename it.")
+
+
+def find_columns(*, file: "File[bytes]", columns: Mapping[str, str | list[str]]) -> dict[str, str | list[str]]:
+    """Return which columns of a CSV or JSON file hold what: those that are named, else those of usual names; nothing
+    for another file. Raises IngestError that lists the columns when one is not there, or none can be the text."""
+    name = PurePosixPath(str(file.name)).name
+    if suffix_of(name) not in RECORD_SUFFIXES:
+        return {}
+    file.seek(0)
+    names, _ = read_records(name=name, data=file.read())
+    file.seek(0)
+    named: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in columns.items()}
+    try:
+        found = check_fields(ReadOptions(**named), names)
+    except IngestError as exc:
+        raise IngestError(f"{name} {exc}") from exc
+    taken = [found.title_field, found.text_field, *found.heading_fields]
+    resolved: dict[str, str | list[str]] = {
+        "id_field": found.id_field or usual_field("id", names, taken=taken),
+        "title_field": found.title_field,
+        "text_field": found.text_field,
+        "heading_fields": list(found.heading_fields),
+    }
+    return {key: value for key, value in resolved.items() if value}
 
 
 def queue_upload(

@@ -46,9 +46,14 @@ class Command(BaseCommand):
             "--title-field",
             metavar="FIELD",
             default="",
-            help='field of its title, or question (default: "title", else the beginning of its text)',
+            help='field of its title (default: "title" or "question", else the beginning of its text)',
         )
-        parser.add_argument("--text-field", metavar="FIELD", default="", help='field of its text (default: "text")')
+        parser.add_argument(
+            "--text-field",
+            metavar="FIELD",
+            default="",
+            help='field of its text (default: "text", "answer", "body" or "content")',
+        )
         parser.add_argument(
             "--heading-field",
             metavar="FIELD",
