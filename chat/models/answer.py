@@ -123,6 +123,8 @@ class Turn(models.Model):
             models.Index(fields=["id"], condition=Q(status__in=["PENDING", "STREAMING"]), name="chat_turn_unfinished"),
             # the admin's list and figures by time
             models.Index(fields=["-created_at"], name="chat_turn_created"),
+            # answers to be judged, by time
+            models.Index(fields=["finished_at"], condition=Q(status="DONE"), name="chat_turn_finished"),
         ]
 
     def __str__(self) -> str:
