@@ -39,6 +39,9 @@ class Flag(models.Model):
         default=1.0, help_text="How many turns it stands for: 1 / rate of the random sample, 1 otherwise."
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    settled_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a review of it was finished. Empty: it still waits for one."
+    )
 
     class Meta:
         ordering = ["pk"]
@@ -80,8 +83,9 @@ class ReviewItem(models.Model):
     status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
     priority = models.FloatField(default=0.0, help_text="Larger comes first.")
     reviews_wanted = models.PositiveSmallIntegerField(default=1, help_text="2: two reviewers, blind to each other.")
+    round = models.PositiveIntegerField(default=1, help_text="One more each time it is flagged after it was finished.")
     opened_at = models.DateTimeField(help_text="When the first flag came, again when flagged after it was resolved.")
-    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_at = models.DateTimeField(null=True, blank=True, help_text="When the last review that was wanted came.")
 
     class Meta:
         ordering = ["-priority", "opened_at", "pk"]
@@ -119,6 +123,9 @@ class Review(models.Model):
 
     item = models.ForeignKey(ReviewItem, on_delete=models.CASCADE, related_name="reviews")
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    round = models.PositiveIntegerField(
+        default=1, help_text="Of its item; one who reviews again writes another review."
+    )
     reserved_until = models.DateTimeField(null=True, blank=True, help_text="Empty: decided.")
     note = models.TextField(blank=True, default="")
     is_dismissed = models.BooleanField(default=False, help_text="Nothing to see: flagged for no reason.")
@@ -128,7 +135,7 @@ class Review(models.Model):
     class Meta:
         ordering = ["pk"]
         constraints = [
-            models.UniqueConstraint(fields=["item", "reviewer"], name="monitoring_review_once"),
+            models.UniqueConstraint(fields=["item", "reviewer", "round"], name="monitoring_review_once"),
             models.CheckConstraint(
                 name="monitoring_review_state",
                 condition=Q(reserved_until__isnull=False, decided_at__isnull=True)
