@@ -75,6 +75,19 @@ def test_a_stopped_run_goes_on_by_its_number(dataset):
     assert "3 questions" in table
 
 
+def test_runs_on_other_questions_are_not_compared_and_it_says_so(dataset):
+    evaluate("--dataset", "faq", "--config", "text", "--config", "vector")
+    first, second = EvaluationRun.objects.order_by("pk")
+    EvaluationRun.objects.update(status="CANCELLED")
+    EvaluationRun.objects.filter(pk=second.pk).update(split="ALL")
+    err = StringIO()
+
+    table = evaluate("--resume", str(first.pk), "--resume", str(second.pk), stderr=err)
+
+    assert "against" not in table
+    assert f"Not compared: Run {first.pk} is on the test split of version 1, run {second.pk} on all" in err.getvalue()
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -168,6 +168,11 @@ def test_what_cannot_be_compared_is_said(dataset):
         ([run, run], "with itself"),
         ([run, make_run(config=config)], "different datasets"),
         ([run, make_run(dataset=dataset, config=config, k=10)], "different cutoffs"),
+        (
+            [run, make_run(dataset=dataset, config=config, version=2)],
+            "on the test split of version 2: they did not get",
+        ),
+        ([run, make_run(dataset=dataset, config=config, split="ALL")], "on all splits of version 1: they did not get"),
     ]:
         with pytest.raises(EvaluationError, match=message):
             compare_runs(runs)

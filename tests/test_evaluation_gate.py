@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 
 from chat.models import Document
 from monitoring.evaluation.gate import MissingResultsError, markdown, rule
+from monitoring.exceptions import EvaluationError
 from monitoring.models import EvaluationItem, EvaluationRun, ItemScore
 from tests.factories import make_dataset, make_evaluation_item, make_item, make_run
 from tests.knowledge import make_knowledge
@@ -137,6 +138,15 @@ def test_finished_runs_are_reused_and_only_missing_ones_made(dataset):
     gate("--baseline", "text", "--candidate", "vector", "--min", "mrr=-1", "--reuse")
 
     assert [run.config.name for run in EvaluationRun.objects.order_by("pk")] == ["text", "vector"]
+
+
+def test_runs_on_other_questions_are_not_judged(dataset):
+    call_command("evaluate", "--dataset", "faq", "--config", "text", "--config", "vector", stdout=StringIO())
+    EvaluationRun.objects.filter(config__name="vector").update(version=2)
+    baseline, candidate = EvaluationRun.objects.select_related("config", "dataset").order_by("pk")
+
+    with pytest.raises(EvaluationError, match="did not get the same questions"):
+        rule(baseline, candidate, {"mrr": -1.0})
 
 
 @pytest.mark.parametrize(

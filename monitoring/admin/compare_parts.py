@@ -9,7 +9,6 @@ from monitoring.admin.measure_names import measure_description, measure_label
 from monitoring.admin.report_parts import drawn
 from monitoring.evaluation.comparison import CandidateComparison, Change, changes
 from monitoring.evaluation.results import RunResults
-from monitoring.exceptions import EvaluationError
 from monitoring.models import EvaluationRun
 from monitoring.statistics.comparison import Comparison
 from monitoring.statistics.intervals import Interval
@@ -54,17 +53,6 @@ class ComparedRun:
     def is_repeated(self) -> bool:
         """Whether it is known how much of a difference is noise."""
         return any(row.noise_floor is not None for row in self.rows)
-
-
-def check_same_questions(runs: Sequence[EvaluationRun]) -> None:
-    """Raise EvaluationError for runs whose versions or splits differ: they did not get the same questions."""
-    for run in runs[1:]:
-        first = runs[0]
-        if run.dataset_id == first.dataset_id and (run.version, run.split) != (first.version, first.split):
-            raise EvaluationError(
-                f"Run {first.pk} is on {_questions(first)}, run {run.pk} on {_questions(run)}:"
-                " they did not get the same questions. Run one of them again on those of the other."
-            )
 
 
 def compared_run(found: CandidateComparison, baseline: RunResults, candidate: RunResults) -> ComparedRun:
@@ -122,8 +110,3 @@ def _tone(one: Comparison) -> Literal["better", "worse", "same", "noise"]:
     if one.noise_floor and abs(one.paired.difference.value) <= one.noise_floor:  # 0: asking again changes nothing
         return "noise"
     return "same" if one.outcome == "no difference" else one.outcome
-
-
-def _questions(run: EvaluationRun) -> str:
-    splits = "all splits" if run.split == EvaluationRun.ALL_SPLITS else f"the {run.get_split_display()} split"
-    return f"{splits} of version {run.version}"

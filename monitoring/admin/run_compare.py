@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
-from monitoring.admin.compare_parts import ComparedRun, Shown, changed, check_same_questions, compared_run
+from monitoring.admin.compare_parts import ComparedRun, Shown, changed, compared_run
 from monitoring.admin.measure_names import measure_label
 from monitoring.admin.run_page import MOST_RUNS, page_context, runs_asked_for
-from monitoring.evaluation.comparison import compare_runs
+from monitoring.evaluation.comparison import check_comparable, compare_runs
 from monitoring.evaluation.results import RunResults, load_results
 from monitoring.exceptions import EvaluationError
 from monitoring.models import EvaluationRun
@@ -46,9 +46,9 @@ def compare_view(request: HttpRequest) -> HttpResponse:
     runs = runs_asked_for(request)
     context = {**page_context(request, "Compare runs"), "runs": runs, "orders": _orders(runs)}
     try:
-        check_same_questions(runs)
-        results = [load_results(run) for run in runs] if len(runs) > 1 else []
-        names = tuple(results[0].values) if results and request.GET.get("measures") == "all" else ()
+        check_comparable(runs)
+        results = [load_results(run) for run in runs]
+        names = tuple(results[0].values) if request.GET.get("measures") == "all" else ()
         comparison = compare_runs(runs, measures=names)
     except EvaluationError as error:
         return render(request, PAGE, {**context, "error": str(error)}, status=422)

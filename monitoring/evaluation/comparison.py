@@ -1,7 +1,7 @@
 """Two or more runs side by side, item by item: which config is better, how sure that is, and on which questions.
 
-The first run is the baseline. Only items that both have a value for are compared, so that runs on different versions of
-a dataset can be; runs on different datasets, or with different cutoffs, cannot.
+The first run is the baseline. Both must have got the same questions, which is the same split of the same version of a
+dataset, with the same cutoff. Of these, the items that both have a value for are compared.
 """
 
 from collections.abc import Mapping, Sequence
@@ -80,9 +80,21 @@ def check_comparable(runs: Sequence[EvaluationRun]) -> None:
         raise EvaluationError("A run cannot be compared with itself; choose different ones.")
     if len({run.dataset_id for run in runs}) > 1:
         raise EvaluationError("The runs are on different datasets, which share no questions.")
+    first = runs[0]
+    for run in runs[1:]:
+        if (run.version, run.split) != (first.version, first.split):
+            raise EvaluationError(
+                f"Run {first.pk} is on {_questions(first)}, run {run.pk} on {_questions(run)}:"
+                " they did not get the same questions. Run one of them again on those of the other."
+            )
     if len({run.k for run in runs}) > 1:
         cutoffs = ", ".join(f"run {run.pk}: {run.k}" for run in runs)
         raise EvaluationError(f"The runs have different cutoffs k ({cutoffs}); evaluate one of them again.")
+
+
+def _questions(run: EvaluationRun) -> str:
+    splits = "all splits" if run.split == EvaluationRun.ALL_SPLITS else f"the {run.get_split_display()} split"
+    return f"{splits} of version {run.version}"
 
 
 def headline(names: Mapping[str, object]) -> list[str]:

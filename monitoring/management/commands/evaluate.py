@@ -13,7 +13,7 @@ from chat.services.configs import find_config
 from monitoring.evaluation.comparison import CandidateComparison, compare_runs
 from monitoring.evaluation.export import comparison_as_dict, run_as_dict
 from monitoring.evaluation.report import RunSummary, summarise
-from monitoring.evaluation.runs import find_dataset, resume_run, start_run, wait_until_free
+from monitoring.evaluation.runs import find_dataset, newest_version, resume_run, start_run, wait_until_free
 from monitoring.evaluation.tables import comparison_rows, summary_rows, text_table
 from monitoring.evaluation.working import Working
 from monitoring.exceptions import EvaluationError
@@ -57,7 +57,7 @@ class Command(RunsCommand):
         except ChatError as error:
             raise CommandError(str(error)) from error
         figures = [run_as_dict(summary) for summary in summaries]
-        comparisons = compared(summaries)
+        comparisons = self._compared(summaries)
         for figure, comparison in zip(figures[1:], comparisons, strict=False):
             figure["against"] = comparison_as_dict(comparison, summaries[0].run)
         if options["json_file"] == Path("-"):
@@ -73,6 +73,16 @@ class Command(RunsCommand):
         if unfinished := [summary for summary in summaries if summary.run.status != EvaluationRun.Status.DONE]:
             raise CommandError("\n".join(why_unfinished(summary.run) for summary in unfinished))
 
+    def _compared(self, summaries: Sequence[RunSummary]) -> Sequence[CandidateComparison]:
+        """Return each further run against the first; nothing where they cannot be compared, which is said on stderr."""
+        if len(summaries) < 2:
+            return ()
+        try:
+            return compare_runs([summary.run for summary in summaries]).candidates
+        except EvaluationError as error:
+            self.stderr.write(f"Not compared: {error}", self.style.WARNING)
+            return ()
+
     def _evaluate(self, options: dict[str, Any]) -> list[RunSummary]:
         """Work off the runs that are asked for, one after the other; a question is embedded once for all of them."""
         working = Working()
@@ -86,13 +96,15 @@ class Command(RunsCommand):
             raise CommandError("Say --dataset NAME and --config NAME (or --resume RUN, to go on with a run).")
         dataset = find_dataset(options["dataset"])
         configs = [find_config(name) for name in options["configs"]]
+        # one version for all, also when questions come in while the first is evaluated
+        version = newest_version(dataset, options["dataset_version"])
         return [
             evaluated(
                 start_run(
                     dataset=dataset,
                     config=config,
                     split=options["split"].upper(),
-                    version=options["dataset_version"],
+                    version=version,
                     kind=EvaluationRun.Kind.ANSWER if options["answers"] else EvaluationRun.Kind.RETRIEVAL,
                     k=options["k"],
                     repeat=options["repeat"],
@@ -116,11 +128,3 @@ def heading(summary: RunSummary) -> str:
     run = summary.run
     items = f"{summary.items} questions" + (f", each {run.repeat} times" if run.repeat > 1 else "")
     return f"Dataset {run.dataset} version {run.version}, split {run.split.lower()}, k = {run.k}, {items}"
-
-
-def compared(summaries: Sequence[RunSummary]) -> Sequence[CandidateComparison]:
-    """Return each further run against the first; nothing where there is one, or they cannot be compared."""
-    try:
-        return compare_runs([summary.run for summary in summaries]).candidates
-    except EvaluationError:  # one run, or --resume of runs on different datasets
-        return ()
