@@ -37,7 +37,7 @@ def standard_error(sums: Floats, counts: Floats, *, seed: int) -> float:
     if number > BOOTSTRAP_CLUSTERS_MAX:
         spread = np.sqrt(np.square(surplus).sum()) / counts.sum()
     else:
-        drawn = _weights(number, seed) @ np.column_stack([surplus, counts]).astype(np.float32)
+        drawn = drawn_weights(number, seed) @ np.column_stack([surplus, counts]).astype(np.float32)
         spread = np.std(drawn[:, 0].astype(np.float64) / drawn[:, 1])
     return float(spread * np.sqrt(number / (number - 1)))
 
@@ -49,8 +49,9 @@ def effective_clusters(counts: Floats) -> float:
 
 
 @lru_cache(maxsize=4)
-def _weights(number: int, seed: int) -> NDArray[np.float32]:
-    """Return how often each cluster is drawn in each replicate, as all measures of a run share it: at most 16 MB."""
+def drawn_weights(number: int, seed: int) -> NDArray[np.float32]:
+    """Return how often each cluster is drawn in each replicate (replicates x clusters), as all measures of a run share
+    it: at most 16 MB for BOOTSTRAP_CLUSTERS_MAX clusters."""
     drawn = np.random.default_rng(seed).integers(0, number, size=(REPLICATES, number))
     drawn += np.arange(REPLICATES)[:, np.newaxis] * number
     counts = np.bincount(drawn.ravel(), minlength=REPLICATES * number)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student
 
-from monitoring.statistics.clusters import cluster_sums, effective_clusters, standard_error
+from monitoring.statistics.clusters import Floats, cluster_sums, effective_clusters, standard_error
 
 DEFAULT_SEED = 1
 _EQUAL = 1e-12  # what is nearer than that differs by rounding
@@ -74,6 +74,28 @@ def mean_interval(
         observed = (float(numbers.min()), float(numbers.max()))
         low, high = _ends(mean, error, effective, quantile, scale, observed)
     return Interval(mean, low, high, len(scored), number, len(values) - len(scored))
+
+
+def share_interval(
+    sums: Floats, counts: Floats, *, n: int, confidence: float = 0.95, seed: int = DEFAULT_SEED
+) -> Interval | None:
+    """Return a share, the sum of all `sums` of that of all `counts`, with its interval; None where nothing is counted.
+
+    One of each for a cluster: the (weighted) number of items that have what is asked for, and of all. `n`: items.
+    """
+    counted = counts > 0
+    sums, counts = sums[counted], counts[counted]
+    number = len(counts)
+    if not number:
+        return None
+    share = float(sums.sum() / counts.sum())
+    low = high = None
+    if number > 1:
+        error = standard_error(sums, counts, seed=seed)
+        effective = effective_clusters(counts)
+        quantile = float(student.ppf((1 + confidence) / 2, max(effective - 1, _LEAST_FREEDOM)))
+        low, high = _ends(share, error, effective, quantile, (0.0, 1.0), (0.0, 1.0))
+    return Interval(share, low, high, n, number)
 
 
 def _ends(
