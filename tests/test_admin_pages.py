@@ -159,6 +159,19 @@ def test_superuser_reads_user_and_group(client, staff):
     assert client.get(_page(Group.objects.get(name="reviewer"))).status_code == 200
 
 
+def test_page_of_a_user_says_what_groups_may_do_with_evaluations(client, staff, reviewer, operator):
+    client.force_login(staff)
+
+    page = " ".join(client.get(_page(operator)).content.decode().split())
+
+    assert "documents, datasets and evaluation runs. operator: that, manages documents, collections" in page
+    assert "prices and datasets, and starts, cancels and resumes evaluation runs." in page
+    assert reviewer.has_perms(["monitoring.view_dataset", "monitoring.view_evaluationrun"])
+    assert not reviewer.has_perm("monitoring.change_dataset") and not reviewer.has_perm("monitoring.add_evaluationrun")
+    verbs = ["add_dataset", "change_dataset", "add_evaluationrun", "change_evaluationrun", "view_evaluationrun"]
+    assert operator.has_perms([f"monitoring.{verb}" for verb in verbs])
+
+
 def test_transcript_shows_turns_with_anchor_feedback_and_hits(client, staff):
     turn = _recorded_turn(answer="**Bold** and <script>alert(1)</script> [1].")
     client.force_login(staff)
