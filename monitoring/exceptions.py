@@ -19,3 +19,21 @@ class EvaluationError(MonitoringError):
     """An evaluation run cannot be started, resumed or compared as asked."""
 
     code = "evaluation"
+
+
+class JudgingError(MonitoringError):
+    """A rule or an order for verdicts cannot be used as asked."""
+
+    code = "judging"
+
+
+class ReviewError(MonitoringError):
+    """An item of the review queue cannot be taken up or decided as asked."""
+
+    code = "review"
+
+
+class ReservedError(ReviewError):
+    """Somebody else is at work on the item, or it needs no further review."""
+
+    code = "reserved"

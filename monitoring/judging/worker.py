@@ -1,0 +1,185 @@
+"""Working off what is due: many turns at once, each verdict stored as soon as it is there.
+
+What is begun is finished, because it is paid; when the time is over, nothing further is begun. A process that dies
+loses what is on its way and no more: its claims end by themselves, and another process takes them up.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from chat.database import in_database
+from chat.exceptions import ConfigurationError
+from chat.rag.config import LLMCall
+from chat.rag.llm import ErrorCode, ModelAccess
+from chat.services.answering import limits, price_overrides
+from chat.services.knowledge import local_embedder
+from monitoring.flags.raising import raise_flags
+from monitoring.judges.base import JudgeTools, Verdict
+from monitoring.judging.claims import LEASE_SECONDS, release, renew
+from monitoring.judging.counts import Counts
+from monitoring.judging.material import Material
+from monitoring.judging.rules import WorkingRule, working_rules
+from monitoring.judging.scores import write_verdict
+from monitoring.judging.taking import Taking
+
+logger = logging.getLogger(__name__)
+
+# A failed verdict is tried again as a whole, so a call itself is repeated once and no more.
+ATTEMPTS_OF_A_CALL = 2
+# Flags of turns are raised for many together, that often.
+FLAG_SECONDS = 0.5
+# So often one looks for what is due while there are free hands.
+IDLE_SECONDS = 0.5
+# A model that has too many requests is waited for so long; after that others may use the process.
+LONGEST_PAUSE_SECONDS = 5.0
+
+
+def work_on_due(
+    until: float,
+    *,
+    newest: timedelta | None = None,
+    concurrency: int | None = None,
+    lease_seconds: float = LEASE_SECONDS,
+) -> Counts:
+    """Judge what is due until nothing is, or `until` (time.monotonic()). `newest`: only turns that finished so lately,
+    which is quicker to look up. `concurrency`: JUDGE_CONCURRENCY turns at once if None."""
+    rules = working_rules(newest=newest)
+    if not rules:
+        return Counts()
+    worker = Worker(rules, until, concurrency or settings.JUDGE_CONCURRENCY, lease_seconds)
+    return asyncio.run(worker.run())
+
+
+class Worker:
+    """One slice of work by these rules."""
+
+    def __init__(self, rules: Sequence[WorkingRule], until: float, concurrency: int, lease_seconds: float) -> None:
+        self._taking = Taking(rules, lease_seconds=lease_seconds)
+        self._until, self._concurrency, self._lease_seconds = until, concurrency, lease_seconds
+        fewer = replace(limits(), max_attempts=min(ATTEMPTS_OF_A_CALL, settings.LLM_MAX_ATTEMPTS))
+        self._access = ModelAccess(settings.PROVIDERS, limits=fewer, price_overrides=price_overrides())
+        self._embedder = local_embedder()
+        self._to_flag: set[int] = set()
+        self._error: BaseException | None = None
+        self.counts = Counts()
+
+    async def run(self) -> Counts:
+        beside = [asyncio.create_task(self._renew()), asyncio.create_task(self._raise_flags_now_and_then())]
+        try:
+            await self._work()
+            if not self._error and self._is_over:
+                self.counts.has_more = await in_database(self._taking.is_anything_due)
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            await in_database(self._flag)
+        if self._error:
+            raise self._error
+        return self.counts
+
+    @property
+    def _is_over(self) -> bool:
+        return time.monotonic() >= self._until
+
+    async def _work(self) -> None:
+        """Keep as many turns on their way as there are hands, until nothing is due or the time is over."""
+        running: set[asyncio.Task[None]] = set()
+        while True:
+            free = self._concurrency - len(running)
+            if free and not self._is_over and not self._error and self._taking.may_have_more:
+                try:
+                    taken = await in_database(self._taking.take, free)
+                except DatabaseError as error:
+                    self._error, taken = error, []
+                running |= {asyncio.create_task(self._judge(one)) for one in taken}
+            if not running:
+                pause = self._taking.pause_seconds
+                if self._error or self._is_over or not 0 < pause <= LONGEST_PAUSE_SECONDS:
+                    return
+                await asyncio.sleep(pause)
+                continue
+            done, running = await asyncio.wait(running, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                self._error = self._error or task.exception()
+
+    async def _judge(self, material: Material) -> None:
+        """Let the judge speak and store what it says. An error of the database ends the work."""
+        working = self._taking.rule(material.claim.rule_id)
+        tools = JudgeTools(access=self._access, model=working.rule.model, embedder=self._embedder)
+        calls: list[LLMCall] = []
+        begin = time.monotonic()
+        try:
+            verdict = await working.judge.judge(material.turn, tools, calls.append)
+        except ConfigurationError as error:  # nothing that the turn could help
+            self._taking.set_aside(working.rule.pk, str(error))
+            await in_database(release, [material.claim])
+            return
+        except Exception as error:
+            logger.exception("judge failed judge=%s turn=%d", working.rule.judge, material.claim.turn_id)
+            message = f"An error of the program, see its log: {type(error).__name__}"
+            verdict = Verdict(working.judge.name, None, error=message, retryable=True)
+        is_ours = await in_database(self._store, material, verdict, calls, time.monotonic() - begin)
+        self._note(material, verdict, calls, is_ours)
+
+    def _store(self, material: Material, verdict: Verdict, calls: Sequence[LLMCall], seconds: float) -> bool:
+        working = self._taking.rule(material.claim.rule_id)
+        is_whole = working.judge.criterion.subject == "conversation"
+
+        def write(said: Verdict) -> bool:
+            return write_verdict(
+                claim=material.claim,
+                judge=working.judge,
+                verdict=said,
+                calls=calls,
+                duration_seconds=seconds,
+                conversation_id=material.conversation_id if is_whole else None,
+                earlier=material.earlier,
+            )
+
+        try:
+            return write(verdict)
+        except (DatabaseError, ValueError) as error:  # such as a character that cannot be stored
+            logger.exception("verdict not stored judge=%s turn=%d", working.rule.judge, material.claim.turn_id)
+            problem = f"The verdict could not be stored: {type(error).__name__}"
+            return write(Verdict(working.judge.name, None, error=problem))
+
+    def _note(self, material: Material, verdict: Verdict, calls: Sequence[LLMCall], is_ours: bool) -> None:
+        rate_limited = any(call.error_code == ErrorCode.RATE_LIMITED for call in calls)
+        failed = any(call.error_code for call in calls) or verdict.retryable
+        self._taking.note(material.claim.rule_id, failed=failed, rate_limited=rate_limited)
+        if not is_ours:
+            self.counts.lost += 1
+            return
+        self._to_flag.add(material.claim.turn_id)
+        self.counts.valued += verdict.value is not None
+        self.counts.unscored += verdict.value is None
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_seconds / 3)
+            try:
+                await in_database(renew, self._taking.token, lease_seconds=self._lease_seconds)
+            except DatabaseError:  # the next one tries again; the lease lasts for several
+                logger.exception("claims not renewed")
+
+    async def _raise_flags_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(FLAG_SECONDS)
+            await in_database(self._flag)
+
+    def _flag(self) -> None:
+        """Raise the flags of turns that have verdicts by now. An error does not stop the work: the sweep flags too."""
+        turns, self._to_flag = self._to_flag, set()
+        if turns:
+            try:
+                raise_flags(sorted(turns))
+            except Exception:
+                logger.exception("flags not raised", extra={"turns": len(turns)})
