@@ -358,6 +358,17 @@ def test_hybrid_uses_the_index_too(large, embedder):
     assert len(hits) == 5
 
 
+def test_a_question_takes_few_queries(large, embedder, django_assert_num_queries):
+    small = Collection.objects.get(name="Small")
+
+    with django_assert_num_queries(1):
+        find("number", SearchMode.TEXT, embedder=embedder, collection=large)
+    with django_assert_num_queries(2):  # count the vectors, search
+        find("number", SearchMode.HYBRID, embedder=embedder, collection=small)
+    with django_assert_num_queries(5):  # count, set the breadth and search in a transaction, which is two
+        find("number", SearchMode.HYBRID, embedder=embedder, collection=large)
+
+
 @pytest.mark.parametrize("mode", [SearchMode.VECTOR, SearchMode.HYBRID])
 def test_a_collection_far_from_the_question_gives_all_hits_asked_for(large, embedder, mode):
     small = Collection.objects.get(name="Small")

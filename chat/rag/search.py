@@ -24,7 +24,7 @@ from psycopg import sql
 from chat.exceptions import RetrievalError
 from chat.models import Embedder
 from chat.rag.config import DEFAULT_FUSION, Fusion, Hit, Query, SearchMode
-from chat.rag.search_sql import EXACT_DISTANCE, FUSED_SCORES, INDEX_SIZE_SQL, INDEXED_DISTANCE, IS_LARGE_SQL, STATEMENTS
+from chat.rag.search_sql import EXACT_DISTANCE, FUSED_SCORES, INDEX_SQL, INDEXED_DISTANCE, STATEMENTS
 
 # Up to here an exact scan takes a few milliseconds; within one collection it takes less than an index scan that filters
 # for longer. At 10,000 vectors of all collections the exact scan took 10 ms, the index 5.
@@ -91,21 +91,17 @@ def search_many(
         by_collection[query.collection_id].append(index)
     found: dict[int, list[Hit]] = {}
     for collection_id, indexes in by_collection.items():
-        by_index = mode is not SearchMode.TEXT and not exact and uses_index(embedder_id, collection_id)
+        ef_search = None if mode is SearchMode.TEXT or exact else _ef_search(embedder_id, collection_id)
         for at in range(0, len(indexes), BATCH_QUERIES):
             batch = indexes[at : at + BATCH_QUERIES]
-            rows = _rows_of_each(wanted, collection_id, [queries[index] for index in batch], by_index=by_index)
+            rows = _rows_of_each(wanted, collection_id, [queries[index] for index in batch], ef_search=ef_search)
             found.update(zip(batch, map(_hits, rows), strict=True))
     return [found[index] for index in range(len(queries))]
 
 
 def uses_index(embedder_id: int, collection_id: int | None) -> bool:
     """Whether there are so many vectors that their index is asked, and not all of them."""
-    most = EXACT_SCAN_MAX_VECTORS if collection_id is None else EXACT_SCAN_MAX_VECTORS_OF_COLLECTION
-    parameters = {"embedder_id": embedder_id, "collection_id": collection_id, "limit": most + 1}
-    with connection.cursor() as cursor:
-        cursor.execute(IS_LARGE_SQL, parameters)
-        return bool(cursor.fetchone()[0])
+    return _ef_search(embedder_id, collection_id) is not None
 
 
 def is_relevant(hits: Sequence[Hit], *, min_similarity: float) -> bool:
@@ -184,30 +180,35 @@ def _check(query: Query, mode: SearchMode, dimensions: int) -> None:
         )
 
 
-def _ef_search(embedder_id: int) -> int:
-    """The breadth for the size that the index had when PostgreSQL last counted it."""
+def _ef_search(embedder_id: int, collection_id: int | None) -> int | None:
+    """How broadly to scan the index, for its size; None where there are so few vectors that all are scanned."""
+    most = EXACT_SCAN_MAX_VECTORS if collection_id is None else EXACT_SCAN_MAX_VECTORS_OF_COLLECTION
+    parameters = {
+        "embedder_id": embedder_id,
+        "collection_id": collection_id,
+        "limit": most + 1,
+        "index_name": Embedder(pk=embedder_id).index_name,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(INDEX_SIZE_SQL, [Embedder(pk=embedder_id).index_name])
-        (vectors,) = cursor.fetchone() or (0,)
-    return next(breadth for limit, breadth in HNSW_EF_SEARCH if vectors <= limit)
+        cursor.execute(INDEX_SQL, parameters)
+        is_large, index_size = cursor.fetchone()
+    return next(breadth for limit, breadth in HNSW_EF_SEARCH if index_size <= limit) if is_large else None
 
 
 Row = dict[str, Any]
 
 
 def _rows_of_each(
-    wanted: _Wanted, collection_id: int | None, queries: Sequence[Query], *, by_index: bool
+    wanted: _Wanted, collection_id: int | None, queries: Sequence[Query], *, ef_search: int | None
 ) -> list[list[Row]]:
-    """The rows of each query, best first."""
+    """The rows of each query, best first; `ef_search` None: all vectors are scanned."""
     parameters = wanted.parameters(collection_id, queries)
-    if not by_index:
+    if ef_search is None:
         return _rows(wanted.statement(EXACT_DISTANCE), parameters, len(queries))
-    found = _rows_by_index(
-        wanted.statement(INDEXED_DISTANCE), parameters, len(queries), ef_search=_ef_search(wanted.embedder_id)
-    )
+    found = _rows_by_index(wanted.statement(INDEXED_DISTANCE), parameters, len(queries), ef_search=ef_search)
     short = [at for at, rows in enumerate(found) if not rows or rows[0]["nearest_count"] < wanted.depth]
     if short:
-        again = _rows_of_each(wanted, collection_id, [queries[at] for at in short], by_index=False)
+        again = _rows_of_each(wanted, collection_id, [queries[at] for at in short], ef_search=None)
         for at, rows in zip(short, again, strict=True):
             found[at] = rows
     return found

@@ -157,8 +157,12 @@ FUSED_SCORES = {
 }
 
 # Whether there are as many vectors as a limit; counts no further than that.
-IS_LARGE_SQL = """
-SELECT count(*) = %(limit)s
+# Whether there are `limit` vectors, and how many the index had when PostgreSQL last counted them.
+INDEX_SQL = """
+SELECT count(*) = %(limit)s,
+       coalesce((SELECT reltuples
+                   FROM pg_class
+                  WHERE oid = to_regclass(%(index_name)s)), 0)
   FROM (SELECT
           FROM chat_embedding
          WHERE embedder_id = %(embedder_id)s
@@ -166,5 +170,3 @@ SELECT count(*) = %(limit)s
                 OR collection_id = %(collection_id)s)
          LIMIT %(limit)s) AS first_vectors
 """
-
-INDEX_SIZE_SQL = "SELECT reltuples FROM pg_class WHERE oid = to_regclass(%s)"
