@@ -4,10 +4,14 @@ Turns of one conversation are reviewed together: one item of the queue is a conv
 gives are scores with source REVIEWER, so that judges and people are compared by the same names.
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.urls import reverse
+from django.utils import timezone
 
 from chat.models import Conversation, PipelineConfig, Turn
 from monitoring.models.datasets import DatasetItem
@@ -70,6 +74,39 @@ class Flag(models.Model):
         return f"{self.get_reason_display()} on turn {self.turn_id}"
 
 
+class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
+    def readable(self) -> "ReviewItemQuerySet":
+        """Those whose conversation was not deleted by its user."""
+        return self.filter(conversation__deleted_at__isnull=True)
+
+    def waiting(self) -> "ReviewItemQuerySet":
+        """Those that want a review yet."""
+        return self.readable().filter(status__in=[ReviewItem.Status.OPEN, ReviewItem.Status.IN_REVIEW])
+
+    def free_for(self, user: Any) -> "ReviewItemQuerySet":
+        """Those that this reviewer may take up: not decided by them, and not reserved or decided by as many others as
+        are wanted. The first is the next."""
+        reviews = Review.objects.filter(item=models.OuterRef("pk"), round=models.OuterRef("round"))
+        others = reviews.exclude(reviewer=user.pk).filter(
+            Q(decided_at__isnull=False) | Q(reserved_until__gt=timezone.now())
+        )
+        counted = others.order_by().values("item").annotate(number=models.Count("pk")).values("number")
+        return (
+            self.waiting()
+            .alias(taken=Coalesce(models.Subquery(counted, output_field=models.IntegerField()), models.Value(0)))
+            .filter(~models.Exists(reviews.filter(reviewer=user.pk, decided_at__isnull=False)))
+            .filter(taken__lt=models.F("reviews_wanted"))
+            .order_by("-priority", "opened_at", "pk")
+        )
+
+    def for_list(self) -> "ReviewItemQuerySet":
+        """With `excerpt`, the question of the first flag that waits (or else of the first), and the reviews."""
+        flags = Flag.objects.filter(turn__conversation=models.OuterRef("conversation"))
+        first = flags.order_by(models.F("settled_at").desc(nulls_first=True), "pk").values("turn__question")[:1]
+        reviews = models.Prefetch("reviews", Review.objects.select_related("reviewer"))
+        return self.readable().annotate(excerpt=models.Subquery(first)).prefetch_related(reviews)
+
+
 class ReviewItem(models.Model):
     """A conversation in the review queue."""
 
@@ -86,6 +123,8 @@ class ReviewItem(models.Model):
     round = models.PositiveIntegerField(default=1, help_text="One more each time it is flagged after it was finished.")
     opened_at = models.DateTimeField(help_text="When the first flag came, again when flagged after it was resolved.")
     resolved_at = models.DateTimeField(null=True, blank=True, help_text="When the last review that was wanted came.")
+
+    objects = ReviewItemQuerySet.as_manager()
 
     class Meta:
         ordering = ["-priority", "opened_at", "pk"]
@@ -145,6 +184,11 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"Review {self.pk}"
+
+    @property
+    def is_held(self) -> bool:
+        """Whether its reviewer is at work on it and the reservation has not run out."""
+        return self.reserved_until is not None and self.reserved_until > timezone.now()
 
 
 class CorrectedAnswer(models.Model):
