@@ -29,12 +29,12 @@ def decide(
     is_dismissed: bool = False,
     seen_round: int | None = None,
 ) -> Review:
-    """Store one reviewer's decision; finish the item when it is the last that was wanted. `seen_round`: of the page that was
-    filled in, where the item may have been opened again since; None: the item's.
+    """Store one reviewer's decision; finish the item when it is the last that was wanted.
 
-    `seen_flags` are those that the reviewer had on the page: a flag that came meanwhile keeps the item open. Dismissed:
-    it was flagged for no reason; labels that were given are kept all the same. Raises ReviewError for a second decision
-    by the same reviewer, for what cannot be stored, and for a decision that says nothing.
+    `seen_flags` are those that the reviewer had on the page: a flag that came meanwhile keeps the item open.
+    `seen_round` is the round of that page, where the item may have been opened again since; None: the item's.
+    Dismissed: it was flagged for no reason; labels that were given are kept all the same. Raises ReviewError for a
+    second decision by the same reviewer, for what cannot be stored, and for a decision that says nothing.
     """
     if verdicts.is_empty and not is_dismissed:
         raise ReviewError(
