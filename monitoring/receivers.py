@@ -1,1 +1,45 @@
-"""Ears of monitoring: what chat announces."""
+"""Ears of monitoring: what chat announces. A receiver only nudges the worker, so that answers wait for nothing; its
+errors are logged, and the sweep finds each minute what was not heard."""
+
+import logging
+import threading
+from typing import Any
+
+from django.db import DatabaseError
+from django.dispatch import receiver
+from django_q.signals import post_spawn
+
+from chat.models import Feedback, Turn
+from chat.models.conversation import Origin
+from chat.signals import feedback_given, turn_finished
+from monitoring.judging.nudges import nudge
+from monitoring.judging.warming import warm_up
+
+logger = logging.getLogger(__name__)
+
+# Others come by the thousand, and nobody waits for their verdicts: the sweep finds them.
+NUDGING = (Origin.USER, Origin.API)
+
+
+@receiver(turn_finished, sender=Turn, dispatch_uid="monitoring.turn_finished")
+def on_turn_finished(*, turn_id: int, origin: str, **kwargs: Any) -> None:
+    if origin in NUDGING:
+        _nudge(turn_id)
+
+
+@receiver(feedback_given, sender=Feedback, dispatch_uid="monitoring.feedback_given")
+def on_feedback_given(*, turn_id: int, **kwargs: Any) -> None:
+    _nudge(turn_id)
+
+
+@receiver(post_spawn, dispatch_uid="monitoring.worker_spawned")
+def on_worker_spawned(**kwargs: Any) -> None:
+    """Load beside the first tasks what judges need, so that the first verdict does not wait for it."""
+    threading.Thread(target=warm_up, name="warm-up", daemon=True).start()
+
+
+def _nudge(turn_id: int) -> None:
+    try:
+        nudge(turn_id)
+    except DatabaseError:
+        logger.exception("turn not announced to the worker", extra={"turn_id": turn_id})

@@ -1,18 +1,29 @@
 """What the worker runs for monitoring. Tasks take ids, call one service and may run twice."""
 
 import time
+from datetime import timedelta
 
+from django.db.models import Q
+from django.utils import timezone
 from django_q.tasks import async_task
 
 from monitoring.evaluation.runner import work_on
 from monitoring.evaluation.runs import TASK, sweep_runs
 from monitoring.evaluation.working import Working
-from monitoring.models import EvaluationRun, Generation
+from monitoring.flags.raising import raise_flags, sweep_flags
+from monitoring.judging import backfills, forgetting, nudges
+from monitoring.judging.worker import work_on_due
+from monitoring.models import EvaluationRun, Generation, JudgeVersion
+from monitoring.quality.standing import refresh_all
 from monitoring.synthetic import orders, pace
 from monitoring.synthetic import working as generating
 
 # A run gives the worker back after so long, and waits behind what else there is, such as uploads.
 SLICE_SECONDS = 30.0
+# A turn that the worker hears of finished this lately; what is older is left to the sweep.
+HEARD_LATELY = timedelta(minutes=10)
+# How well judges agree with people changes as fast as people review.
+STANDING_EVERY = timedelta(minutes=5)
 
 
 def run_evaluation(run_id: int, seconds: float = SLICE_SECONDS) -> str:
@@ -36,3 +47,37 @@ def generate_questions(generation_id: int, seconds: float = SLICE_SECONDS) -> st
 def sweep() -> int:
     """Take up runs, and orders for questions, whose process died; return how many."""
     return sweep_runs() + orders.sweep_generations()
+
+
+def look_at(turn_id: int, seconds: float = SLICE_SECONDS) -> str:
+    """Raise the flags of a turn that finished or was voted on, and judge what finished lately; along with it, whatever
+    else the worker was told of meanwhile."""
+    raise_flags(sorted({turn_id, *nudges.take_nudges()}))
+    counts = work_on_due(time.monotonic() + seconds, newest=HEARD_LATELY)
+    if counts.has_more:
+        nudges.ask_for_judging()
+    return str(counts)
+
+
+def judge_due(seconds: float = SLICE_SECONDS) -> str:
+    """Judge what is due for a while, and wait in the queue again for the rest."""
+    nudges.take_askings()
+    counts = work_on_due(time.monotonic() + seconds)
+    backfills.close_finished()
+    if counts.has_more:
+        nudges.ask_for_judging()
+    return str(counts)
+
+
+def sweep_judging() -> str:
+    """Find what no nudge told of: flags, deleted texts, the standing of judges, and verdicts, which are judged by a
+    task of their own."""
+    nudges.ask_for_judging()
+    flagged, forgotten = sweep_flags(), forgetting.forget_deleted()
+    checked = refresh_all() if _is_standing_old() else 0
+    return f"{flagged} flags, {forgotten} forgotten, {checked} judges checked"
+
+
+def _is_standing_old() -> bool:
+    old = Q(standing_checked_at__isnull=True) | Q(standing_checked_at__lt=timezone.now() - STANDING_EVERY)
+    return JudgeVersion.objects.filter(old).exists()

@@ -25,7 +25,12 @@ ADMINISTRATOR = "admin"
 HANDBOOK = "ragsite handbook"
 LOCK = 7_412_001  # any number: two processes that prepare the same database at once take turns
 # What the worker does each minute, by the path of the function.
-EVERY_MINUTE = {"beat": "chat.tasks.beat", "sweep": "chat.tasks.sweep", "runs": "monitoring.tasks.sweep"}
+EVERY_MINUTE = {
+    "beat": "chat.tasks.beat",
+    "sweep": "chat.tasks.sweep",
+    "runs": "monitoring.tasks.sweep",
+    "judging": "monitoring.tasks.sweep_judging",
+}
 
 
 @dataclass(frozen=True, slots=True)

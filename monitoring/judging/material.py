@@ -96,7 +96,7 @@ def expected_answers(turn_ids: Collection[int]) -> dict[int, str]:
 
 def _hits(turn_ids: Iterable[int]) -> dict[int, tuple[JudgedHit, ...]]:
     found: dict[int, tuple[JudgedHit, ...]] = {}
-    rows = Hit.objects.filter(turn__in=list(turn_ids)).order_by("turn", "rank")
+    rows = Hit.objects.filter(turn__in=list(turn_ids)).order_by("turn_id", "rank")
     for hit in rows:
         judged = JudgedHit(hit.rank, hit.document_title, hit.heading_path, hit.text)
         found[hit.turn_id] = (*found.get(hit.turn_id, ()), judged)

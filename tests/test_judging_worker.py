@@ -1,0 +1,469 @@
+"""The worker that judges: over real HTTP to the scripted model, on real connections of its own."""
+
+import json
+import threading
+import time
+import uuid
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from chat.models import Conversation, LLMCall, ModelPrice, Turn
+from chat.rag.config import Provider
+from chat.services.turns import request_stop
+from chat.signals import feedback_given, turn_finished
+from monitoring import tasks
+from monitoring.exceptions import JudgingError
+from monitoring.judging import nudges, worker
+from monitoring.judging.backfills import cancel_backfill, close_finished, order_backfill
+from monitoring.judging.claims import claim_due
+from monitoring.judging.forgetting import forget_deleted
+from monitoring.judging.scores import DIED
+from monitoring.judging.worker import work_on_due
+from monitoring.models import Flag, JudgeClaim, JudgeRule, Score
+from tests.factories import make_conversation, make_feedback, make_turn
+from tests.fake_replies import Reply
+from tests.fakes import FakeLLM
+from tests.judged import VERDICT, ago, due, make_finished, make_many, make_rule, make_score
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+GOOD = Reply(VERDICT)
+
+
+@pytest.fixture
+def fake_llm(settings):
+    JudgeRule.objects.all().delete()  # those that a migration makes
+    with FakeLLM() as fake:
+        settings.PROVIDERS = {"fake": Provider("fake", fake.base_url)}
+        settings.LLM_MAX_ATTEMPTS = 1
+        yield fake
+
+
+def work(seconds=20, **overrides):
+    return work_on_due(time.monotonic() + seconds, **overrides)
+
+
+def test_every_due_turn_gets_its_verdict_with_its_call(fake_llm):
+    rule = make_rule()
+    turns = make_many(5)
+    fake_llm.enqueue(*[GOOD] * 5)
+
+    counts = work()
+
+    assert (counts.valued, counts.unscored, counts.has_more) == (5, 0, False)
+    scores = list(Score.objects.order_by("turn_id"))
+    assert [score.turn_id for score in scores] == [turn.pk for turn in turns]
+    for score in scores:
+        assert (score.name, score.source, score.value, score.label) == ("relevance", "JUDGE", 1.0, "RELEVANT")
+        assert (score.explanation, score.error, score.rule) == ("It says so.", "", rule)
+        assert (score.attempts, score.calls, score.retry_at) == (1, 1, None)
+        assert score.judge_version.model == "fake/judge"
+        assert score.duration_seconds > 0
+    assert LLMCall.objects.filter(purpose="judge").count() == 5
+    assert JudgeClaim.objects.count() == 0
+
+
+def test_a_second_time_nothing_is_asked(fake_llm):
+    make_rule()
+    make_many(2)
+    fake_llm.enqueue(GOOD, GOOD)
+
+    work()
+    counts = work()
+
+    assert (counts.valued, len(fake_llm.chat_requests)) == (0, 2)
+
+
+def test_judges_without_a_model_work_without_a_key(settings):
+    JudgeRule.objects.all().delete()
+    settings.PROVIDERS = {}
+    make_rule(judge="groundedness_offline")
+    make_finished()
+
+    work()
+
+    score = Score.objects.get()
+    assert (score.name, score.calls, score.cost_usd) == ("groundedness", 0, Decimal(0))
+    assert LLMCall.objects.count() == 0
+
+
+def test_what_verdicts_cost_is_kept_apart_from_the_answers(fake_llm):
+    make_rule()
+    turn = make_finished(cost_usd=Decimal("0.5"))
+    ModelPrice.objects.create(
+        model="fake/judge", input_usd_per_million=1, output_usd_per_million=2, valid_from=ago(days=1)
+    )
+    fake_llm.enqueue(GOOD)
+
+    work()
+
+    score = Score.objects.get()
+    assert score.cost_usd == LLMCall.objects.get().cost_usd
+    assert score.cost_usd > 0
+    turn.refresh_from_db()
+    assert turn.cost_usd == Decimal("0.5")
+
+
+def test_an_unreadable_verdict_has_an_error_and_no_value(fake_llm):
+    make_rule()
+    make_finished()
+    fake_llm.enqueue("I would rather not say.")
+
+    counts = work()
+
+    score = Score.objects.get()
+    assert (score.value, counts.unscored) == (None, 1)
+    assert "no label" in score.error
+
+
+def test_a_failure_is_tried_again_later_three_times_at_most(fake_llm):
+    make_rule()
+    make_finished()
+    waits = []
+    for attempt in (1, 2, 3):
+        fake_llm.enqueue(Reply(status=503))
+        work()
+        score = Score.objects.get()
+        assert (score.value, score.attempts, score.calls) == (None, attempt, attempt)
+        assert "model failed" in score.error
+        waits.append((score.retry_at - timezone.now()) if score.retry_at else None)
+        assert work().valued == 0  # not before its time
+        Score.objects.exclude(retry_at=None).update(retry_at=ago(seconds=1))
+
+    assert timedelta(seconds=25) < waits[0] <= timedelta(seconds=60) < waits[1] <= timedelta(seconds=240)
+    assert waits[2] is None
+    assert due() == []
+    assert len(fake_llm.chat_requests) == 3
+
+
+def test_a_second_try_that_succeeds_leaves_one_score(fake_llm):
+    make_rule()
+    make_finished()
+    fake_llm.enqueue(Reply(status=429), GOOD)
+
+    work()
+    Score.objects.update(retry_at=ago(seconds=1))
+    work()
+
+    score = Score.objects.get()
+    assert (score.value, score.error, score.attempts, score.calls, score.retry_at) == (1.0, "", 2, 2, None)
+
+
+def test_a_refused_key_is_tried_again_for_it_may_be_mended(fake_llm):
+    make_rule()
+    make_finished()
+    fake_llm.enqueue(Reply(status=401))
+
+    work()
+
+    assert Score.objects.get().retry_at is not None
+
+
+def test_a_rule_whose_verdicts_all_fail_rests(fake_llm):
+    make_rule()
+    make_many(40)
+    fake_llm.enqueue(*[Reply(status=500)] * 40)
+
+    work(concurrency=2)
+
+    assert len(fake_llm.chat_requests) < 15
+
+
+def test_a_model_with_too_many_requests_gets_a_pause(fake_llm):
+    make_rule()
+    make_many(3)
+    fake_llm.enqueue(Reply(status=429), GOOD, GOOD)
+    begin = time.monotonic()
+
+    work(concurrency=1)
+
+    assert time.monotonic() - begin >= 2
+    assert Score.objects.valued().count() == 2
+
+
+def test_a_judge_that_breaks_is_a_failed_verdict(fake_llm, monkeypatch):
+    """The judge is one of the tests' own, put beside those that there are."""
+    from monitoring.judges.registry import JUDGES
+
+    class Broken:
+        name, version, family, needs_reference, settings, prompt = "broken_offline", "1", "offline", False, {}, ""
+        criterion, title = JUDGES["relevance"].criterion, "Broken"
+
+        async def judge(self, turn, tools, record):
+            raise RuntimeError("out of order")
+
+    monkeypatch.setitem(JUDGES, "broken_offline", Broken())
+    make_rule(judge="broken_offline")
+    make_finished()
+
+    work()
+
+    score = Score.objects.get()
+    assert score.value is None
+    assert "RuntimeError" in score.error
+    assert score.retry_at is not None
+
+
+def test_what_the_database_cannot_store_is_an_error_and_not_asked_for_again(fake_llm):
+    make_rule()
+    make_finished()
+    fake_llm.enqueue(json.dumps({"reasoning": "zero \0 byte", "label": "RELEVANT"}))
+
+    work()
+
+    score = Score.objects.get()
+    assert "could not be stored" in score.error
+    assert score.retry_at is None
+    assert work().valued == 0
+
+
+def test_a_turn_deleted_while_it_is_judged_leaves_the_call_alone(fake_llm):
+    make_rule()
+    turn = make_finished()
+    fake_llm.enqueue(Reply(VERDICT, first_token_delay_seconds=0.5))
+
+    def delete():
+        assert fake_llm.wait_until(lambda: fake_llm.chat_requests)
+        Turn.objects.filter(pk=turn.pk).delete()
+        connection.close()
+
+    thread = threading.Thread(target=delete)
+    thread.start()
+    counts = work()
+    thread.join()
+
+    assert (counts.lost, Score.objects.count()) == (1, 0)
+    assert LLMCall.objects.get().turn is None
+
+
+def test_caps_hold_with_many_at_once(fake_llm):
+    make_rule(daily_cap_calls=7)
+    make_many(30)
+    fake_llm.enqueue(*[Reply(VERDICT, first_token_delay_seconds=0.05)] * 30)
+
+    counts = work(concurrency=16)
+
+    assert (counts.valued, counts.has_more, len(fake_llm.chat_requests)) == (7, False, 7)
+
+
+def test_two_workers_pay_nothing_twice_and_hold_a_cap_together(fake_llm):
+    make_rule(daily_cap_calls=25)
+    make_rule(judge="groundedness_offline")
+    make_many(40)
+    fake_llm.enqueue(*[Reply(VERDICT, first_token_delay_seconds=0.02)] * 80)
+    errors = []
+
+    def run():
+        try:
+            work(concurrency=6)
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+    assert len(fake_llm.chat_requests) == 25
+    by_name = [Score.objects.filter(name=name).count() for name in ("relevance", "groundedness")]
+    assert by_name == [25, 40]
+
+
+def test_a_turn_whose_process_died_three_times_is_given_up(fake_llm):
+    make_rule()
+    turn = make_finished()
+    for _ in range(3):
+        assert len(claim_due(due(), token=uuid.uuid4(), lease_seconds=-1)) == 1
+
+    work()
+
+    score = Score.objects.get()
+    assert (score.turn_id, score.value, score.error, score.attempts) == (turn.pk, None, DIED, 3)
+    assert fake_llm.chat_requests == []
+    assert JudgeClaim.objects.count() == 0
+
+
+def test_a_lease_is_renewed_while_a_slow_model_speaks(fake_llm):
+    make_rule()
+    make_finished()
+    fake_llm.enqueue(Reply(VERDICT, first_token_delay_seconds=1.5), GOOD)
+    thread = threading.Thread(target=lambda: (work(lease_seconds=0.6), connection.close()))
+    thread.start()
+    assert fake_llm.wait_until(lambda: fake_llm.chat_requests)
+    time.sleep(1)
+
+    work(lease_seconds=0.6)
+    thread.join()
+
+    assert (len(fake_llm.chat_requests), Score.objects.valued().count()) == (1, 1)
+
+
+def test_a_failing_verdict_raises_its_flag(fake_llm):
+    make_rule(origin="USER")
+    make_finished()
+    fake_llm.enqueue('{"reasoning": "No.", "label": "NON_RELEVANT"}')
+
+    work()
+
+    assert Flag.objects.filter(reason=Flag.Reason.NOT_RELEVANT).count() == 1
+
+
+def test_time_that_is_over_leaves_the_rest_for_the_next(fake_llm):
+    make_rule()
+    make_many(3)
+
+    counts = work(seconds=0)
+
+    assert (counts.valued, counts.has_more) == (0, True)
+
+
+def test_a_nudge_is_one_insert(fake_llm, django_assert_num_queries):
+    turn = make_finished()
+
+    with django_assert_num_queries(1):
+        turn_finished.send(
+            sender=Turn, turn_id=turn.pk, conversation_id=turn.conversation_id, status="DONE", origin="USER"
+        )
+
+    task = OrmQ.objects.get().task
+    assert (task["func"], task["args"]) == (nudges.LOOK_AT, (turn.pk,))
+
+
+def test_turns_of_evaluations_are_left_to_the_sweep(fake_llm):
+    turn = make_finished(origin="EVALUATION")
+
+    turn_finished.send(
+        sender=Turn, turn_id=turn.pk, conversation_id=turn.conversation_id, status="DONE", origin="EVALUATION"
+    )
+
+    assert OrmQ.objects.count() == 0
+
+
+def test_a_turn_is_finished_although_the_worker_cannot_be_told(fake_llm):
+    """The queue's table is away, as it is while an operator mends it."""
+    turn = make_turn(status=Turn.Status.PENDING)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE django_q_ormq RENAME TO away")
+    try:
+        request_stop(turn=turn)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE away RENAME TO django_q_ormq")
+
+    turn.refresh_from_db()
+    assert turn.status == "STOPPED"
+
+
+def test_looking_at_a_turn_judges_it_and_takes_other_nudges_along(fake_llm):
+    make_rule()
+    turns = make_many(3)
+    for turn in turns:
+        nudges.nudge(turn.pk)
+    fake_llm.enqueue(*[GOOD] * 3)
+
+    tasks.look_at(turns[0].pk)
+
+    assert (Score.objects.count(), OrmQ.objects.count()) == (3, 0)
+    assert tasks.look_at(turns[1].pk) == "0 judged, 0 without a value"
+    assert tasks.look_at(987654321) == "0 judged, 0 without a value"  # a turn that is gone
+
+
+def test_thumbs_down_is_flagged_by_the_worker(fake_llm):
+    feedback = make_feedback(turn=make_finished(), value=-1)
+    feedback_given.send(sender=type(feedback), turn_id=feedback.turn_id, value=-1, user_id=feedback.user_id)
+    task = OrmQ.objects.get().task
+
+    tasks.look_at(*task["args"])
+
+    assert Flag.objects.get().reason == Flag.Reason.THUMBS_DOWN
+
+
+def test_what_no_nudge_told_of_is_judged_by_the_sweep(fake_llm):
+    make_rule()
+    make_finished(finished_at=ago(minutes=30))
+    fake_llm.enqueue(GOOD)
+
+    tasks.sweep_judging()
+    tasks.sweep_judging()
+    assert {row.task["func"] for row in OrmQ.objects.all()} == {nudges.JUDGE_DUE}
+    tasks.judge_due()
+
+    assert (Score.objects.count(), OrmQ.objects.count()) == (1, 0)
+    assert tasks.judge_due() == "0 judged, 0 without a value"
+
+
+def test_a_slice_that_ends_early_asks_for_the_next(fake_llm):
+    make_rule()
+    make_many(2)
+
+    assert "more is due" in tasks.judge_due(seconds=0)
+
+    assert OrmQ.objects.get().task["func"] == nudges.JUDGE_DUE
+
+
+def test_old_traffic_is_judged_on_order(fake_llm):
+    rule = make_rule()
+    for days in (40, 41, 90):
+        make_finished(finished_at=ago(days=days))
+    order = order_backfill(rule=rule, begin=ago(days=50), end=ago(days=30))
+    assert order.total_turns == 2
+    assert close_finished() == 0
+    fake_llm.enqueue(GOOD, GOOD)
+
+    tasks.judge_due()
+
+    order.refresh_from_db()
+    assert (order.status, Score.objects.count()) == ("DONE", 2)
+    with pytest.raises(JudgingError, match="Nothing is due"):
+        order_backfill(rule=rule, begin=ago(days=50), end=ago(days=30))
+
+
+def test_a_cancelled_order_keeps_its_verdicts_and_makes_no_more(fake_llm):
+    rule = make_rule()
+    make_finished(finished_at=ago(days=40))
+    order = order_backfill(rule=rule, begin=ago(days=50), end=ago(days=30))
+
+    cancel_backfill(backfill=order)
+    tasks.judge_due()
+
+    order.refresh_from_db()
+    assert (order.status, Score.objects.count()) == ("CANCELLED", 0)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [({"is_active": False}, "is off"), ({"model": "unknown/judge"}, "unknown"), ({}, "Nothing is due")],
+)
+def test_an_order_that_cannot_be_carried_out_says_why(fake_llm, overrides, words):
+    rule = make_rule(**overrides)
+
+    with pytest.raises(JudgingError, match=words):
+        order_backfill(rule=rule, begin=ago(days=50), end=ago(days=30))
+
+
+def test_the_words_of_verdicts_on_deleted_conversations_are_forgotten(fake_llm):
+    rule = make_rule()
+    kept, gone = make_finished(), make_finished(conversation=make_conversation())
+    for turn in (kept, gone):
+        make_score(turn, rule, explanation="It quotes the answer.", details={"unsupported": ["a sentence"]})
+    Conversation.objects.filter(pk=gone.conversation_id).update(deleted_at=timezone.now())
+
+    assert forget_deleted() == 1
+    assert forget_deleted() == 0
+
+    scores = {score.turn_id: score for score in Score.objects.all()}
+    assert (scores[gone.pk].explanation, scores[gone.pk].details, scores[gone.pk].value) == ("", {}, 1.0)
+    assert scores[kept.pk].explanation
+
+
+def test_the_lease_is_long_enough_to_be_renewed_more_than_once():
+    assert worker.LEASE_SECONDS / 3 >= 10
