@@ -15,6 +15,7 @@ from monitoring.judging import backfills, forgetting, nudges
 from monitoring.judging.worker import work_on_due
 from monitoring.models import EvaluationRun, Generation, JudgeVersion
 from monitoring.quality.standing import refresh_all
+from monitoring.reviewing.replay import run_replay, sweep_replays
 from monitoring.synthetic import orders, pace
 from monitoring.synthetic import working as generating
 
@@ -44,9 +45,14 @@ def generate_questions(generation_id: int, seconds: float = SLICE_SECONDS) -> st
     return status or "not free"
 
 
+def replay(replay_id: int) -> str:
+    """Put an item of a dataset to a config again, and say whether the answer is right."""
+    return run_replay(replay_id)
+
+
 def sweep() -> int:
-    """Take up runs, and orders for questions, whose process died; return how many."""
-    return sweep_runs() + orders.sweep_generations()
+    """Take up runs, and orders for questions, whose process died, and give up replays; return how many."""
+    return sweep_runs() + orders.sweep_generations() + sweep_replays()
 
 
 def look_at(turn_id: int, seconds: float = SLICE_SECONDS) -> str:
