@@ -551,8 +551,9 @@ def test_prune_keeps_records_of_uploads(uploaded, tmp_path):
     assert document.records.count() == 1
 
 
-def test_file_that_was_one_document_is_divided(uploaded):
-    document = uploaded("faq.csv", b"title,text\nWhen?,Now.\n")
+@pytest.mark.parametrize("bad_row", [b"", b"Where?,\n"])
+def test_file_that_was_one_document_is_left_to_its_records(uploaded, bad_row):
+    document = uploaded("faq.csv", b"title,text\nWhen?,Now.\n" + bad_row)
     document.text, document.content_hash = "## When?\n\nNow.", "earlier"
     document.save()
     Chunk.objects.create(

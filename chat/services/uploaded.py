@@ -108,6 +108,7 @@ def _take_in_records(document: Document, items: Sequence[SourceDocument | ReadPr
         else:
             run.add(item)
     run.flush()
+    _leave_to_records(document)
     if failed:
         taken_in = run.report.added + run.report.changed + run.report.unchanged
         reasons = "; ".join(map(str, failed[:SHOWN_PROBLEMS]))
@@ -115,15 +116,14 @@ def _take_in_records(document: Document, items: Sequence[SourceDocument | ReadPr
         raise IngestError(f"{taken_in} records are taken in, {len(failed)} could not be: {reasons}{more}")
     named = {item.source_id for item in items if isinstance(item, SourceDocument)}
     delete_documents(documents=document.records.exclude(source_id__in=named))
-    _mark_divided(document)
+    Document.objects.filter(pk=document.pk).update(status=Document.Status.DIVIDED)
 
 
-def _mark_divided(document: Document) -> None:
+def _leave_to_records(document: Document) -> None:
     """A file whose records are documents has no text and no chunks itself, also where it had some before."""
     with transaction.atomic():
         lock_collections([document.collection_id])
         document.chunks.all().delete()
         document.text = document.content_hash = ""
         document.title = PurePosixPath(document.source_id).name
-        document.status = Document.Status.DIVIDED
-        document.save(update_fields=["text", "content_hash", "title", "status", "updated_at"])
+        document.save(update_fields=["text", "content_hash", "title", "updated_at"])
