@@ -4,6 +4,7 @@ from monitoring.models.datasets import Dataset, DatasetItem, DatasetVersion, Rel
 from monitoring.models.evaluation import EvaluationItem, EvaluationRun, ItemScore
 from monitoring.models.generation import GeneratedQuestion, Generation, GenerationTask
 from monitoring.models.judging import Backfill, JudgeClaim, JudgeRule, JudgeVersion, Score
+from monitoring.models.quality import JudgeRepeat
 from monitoring.models.reviewing import CorrectedAnswer, Flag, Replay, Review, ReviewItem
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "GenerationTask",
     "ItemScore",
     "JudgeClaim",
+    "JudgeRepeat",
     "JudgeRule",
     "JudgeVersion",
     "RelevantDocument",
