@@ -4,13 +4,14 @@ import pytest
 
 from chat.rag.embed import Embedded
 from chat.rag.offline import INTRODUCTION, nothing_found_text
-from monitoring.evaluation.measures.answer_similarity import answer_similarity, text_similarities
+from monitoring.evaluation.measures.answer_similarity import answer_similarity
 from monitoring.evaluation.measures.answers import AnsweredItem
 from monitoring.evaluation.measures.citation_accuracy import citation_accuracy
 from monitoring.evaluation.measures.refusal import refusal_correct
 from monitoring.evaluation.measures.registry import ANSWER_MEASURES, MEASURES, RETRIEVAL_MEASURES, measure_answers
 from monitoring.evaluation.measures.rouge import rouge_1, rouge_2, rouge_l
 from monitoring.judges.answer_text import is_refusal, said_text
+from monitoring.judges.similarity import text_similarities
 from tests.vectors import TableEmbedder
 
 NO_EXPECTATION = "The item has no expected answer."

@@ -1,10 +1,10 @@
-"""The page on measures names every measure and judge that there is, with its labels, and no other."""
+"""The page on measures names every measure and judge of evaluation runs, with its labels, and no other."""
 
 import re
 from pathlib import Path
 
 from monitoring.evaluation.measures.registry import MEASURES
-from monitoring.judges.registry import JUDGES
+from monitoring.judges.registry import EVALUATION_JUDGES
 
 PAGE = (Path(__file__).resolve().parent.parent / "docs" / "evaluation-measures.md").read_text()
 
@@ -27,6 +27,6 @@ def test_every_measure_is_on_the_page():
 def test_every_judge_is_on_the_page_with_its_labels():
     rows = re.findall(r"^\| `([a-z_]+)` \| (.+)$", section("Which judges are there?"), re.MULTILINE)
 
-    assert [name for name, _ in rows] == [*JUDGES]
-    assert all(label in row for name, row in rows for label in JUDGES[name].labels)
-    assert all(JUDGES[name].question in row for name, row in rows)
+    assert [name for name, _ in rows] == [*EVALUATION_JUDGES]
+    assert all(label in row for name, row in rows for label in EVALUATION_JUDGES[name].labels)
+    assert all(EVALUATION_JUDGES[name].question in row for name, row in rows)

@@ -12,7 +12,7 @@ from monitoring.evaluation.measures.registry import RETRIEVAL_MEASURES
 from monitoring.evaluation.report import main_measure
 from monitoring.evaluation.results import RunResults, Values, load_repetitions, load_results
 from monitoring.exceptions import EvaluationError
-from monitoring.judges.registry import JUDGES
+from monitoring.judges.registry import EVALUATION_JUDGES
 from monitoring.models import DatasetItem, EvaluationRun
 from monitoring.statistics.comparison import Comparison, compare
 from monitoring.statistics.noise import noise_floor
@@ -149,7 +149,11 @@ def _other_judge(name: str, baseline: RunResults, candidate: RunResults) -> str:
     """Why verdicts of two runs cannot be compared: they were not given by the same judge. Empty: they can."""
     before, after = (
         f"version {results.judge_versions.get(name, '')}"
-        + (f" by {results.run.judge_model}" if name in JUDGES and JUDGES[name].family == "llm" else "")
+        + (
+            f" by {results.run.judge_model}"
+            if name in EVALUATION_JUDGES and EVALUATION_JUDGES[name].family == "llm"
+            else ""
+        )
         for results in (baseline, candidate)
     )
     if before == after or name not in candidate.values:

@@ -10,7 +10,7 @@ from monitoring.evaluation.examination import Examination, Examiner, without_val
 from monitoring.evaluation.measures.base import Measurement
 from monitoring.evaluation.round_trip import RoundTrip
 from monitoring.judges.base import Judge, JudgedHit, JudgedTurn, JudgeTools
-from monitoring.judges.registry import JUDGES
+from monitoring.judges.registry import EVALUATION_JUDGES
 from monitoring.models import EvaluationRun
 
 
@@ -41,7 +41,9 @@ def examiners_of(run: EvaluationRun, tools: Tools, measuring: TextEmbedder) -> l
     run names a model. `measuring` is the embedder that texts are compared by."""
     judging = JudgeTools(access=tools.access, model=run.judge_model, embedder=measuring)
     examiners: list[Examiner] = [
-        JudgeExaminer(judge, judging) for judge in JUDGES.values() if judge.family == "offline" or run.judge_model
+        JudgeExaminer(judge, judging)
+        for judge in EVALUATION_JUDGES.values()
+        if judge.family == "offline" or run.judge_model
     ]
     if run.round_trip:
         examiners.append(RoundTrip(run.config.recipe(), tools, measuring))

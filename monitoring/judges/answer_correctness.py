@@ -17,4 +17,5 @@ JUDGE = LLMJudge(
         "Prefers answers of its own model family."
     ),
     source="Zheng et al., Judging LLM-as-a-Judge, 2023 (reference-guided grading)",
+    for_evaluation=True,
 )

@@ -51,8 +51,12 @@ _GOES_ON = re.compile(
 
 def said_text(answer: str) -> str:
     """Return the answer without citations, quote marks and the sentence that says that it quotes."""
-    text = answer.replace(INTRODUCTION, "").strip()
-    return _CITATION.sub("", _QUOTE.sub("", text)).strip()
+    return _CITATION.sub("", cited_text(answer)).strip()
+
+
+def cited_text(answer: str) -> str:
+    """Return what is said with its citations."""
+    return _QUOTE.sub("", answer.replace(INTRODUCTION, "").strip()).strip()
 
 
 def is_refusal(answer: str) -> bool:

@@ -72,7 +72,8 @@ class Judge(Protocol):
 
     @property
     def name(self) -> str:
-        """As in the registry; it never changes. That of a judge without a model ends in "_offline"."""
+        """As in the registry; it never changes. That of a judge without a model ends in "_offline", but where there can
+        be no other."""
 
     @property
     def criterion(self) -> Criterion:
@@ -101,6 +102,14 @@ class Judge(Protocol):
     @property
     def needs_reference(self) -> bool:
         """Whether it needs the expected answer."""
+
+    @property
+    def for_evaluation(self) -> bool:
+        """Whether evaluation runs ask it of each answer."""
+
+    @property
+    def source(self) -> str:
+        """Where its idea comes from: a paper or a library."""
 
     @property
     def settings(self) -> Mapping[str, object]:

@@ -11,22 +11,21 @@ Empty     nothing said (an empty answer, a refusal, words such as "Yes."), or no
 Source    the idea of faithfulness in Es et al., RAGAS, 2023, by words and vectors in place of a model
 """
 
-import asyncio
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chat.rag.embed import TextEmbedder
+from chat.rag.embed import LOCAL_NAME, TextEmbedder
 from chat.rag.passages import split_pieces
 from chat.rag.words import stems
 from monitoring.judges.answer_text import is_refusal, said_text
-from monitoring.judges.base import JudgedHit, JudgedTurn, JudgeTools, Record, Verdict
-from monitoring.judges.criteria import CRITERIA, Criterion
+from monitoring.judges.base import JudgedHit, JudgedTurn, Verdict
+from monitoring.judges.criteria import CRITERIA
+from monitoring.judges.offline_judge import OfflineJudge
 
+NAME = "groundedness_offline"
 # Measured on 151 sentences of a language model's answers to a FAQ: with hits like those that it had, 87 of 100 are
 # supported (by words alone 80); with five other entries near the question, some of which say the same, 6; with five
 # entries of other subjects none. The model also gave advice of its own, so 100 is not the aim. At 0.5 it is 89 and 9,
@@ -41,41 +40,20 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _LIST_NUMBER = re.compile(r"^[ \t]*\d+[.)][ \t]", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class OfflineGroundedness:
-    """See Judge."""
-
-    name: str = "groundedness_offline"
-    criterion: Criterion = CRITERIA["groundedness"]
-    version: str = "1"
-    title: str = "Groundedness (offline)"
-    question: str = CRITERIA["groundedness"].question
-    labels: Mapping[str, float] = field(default_factory=lambda: CRITERIA["groundedness"].labels)
-    settings: Mapping[str, object] = field(
-        default_factory=lambda: {"support_min": SUPPORT_MIN, "open_min": OPEN_MIN, "min_stems": MIN_STEMS}
-    )
-    needs_reference: bool = False
-    known_bias: str = (
-        "Sees words and subjects, not logic: a sentence that turns its source round is supported. A good paraphrase in "
-        "other words may not be. Knows English words best. The value is the share of sentences, the label its range."
-    )
-    prompt: str = ""
-    family: Literal["offline"] = "offline"
-
-    async def judge(self, turn: JudgedTurn, tools: JudgeTools, record: Record) -> Verdict:
-        """See Judge. Embeds in one batch what words leave open."""
-        sentences = claims(turn.answer)
-        if not sentences:
-            return Verdict(self.name, None, error="The answer says nothing that could be looked up.")
-        if not turn.hits:
-            return Verdict(self.name, None, error="There are no hits to compare the answer with.")
-        support = await asyncio.to_thread(support_of, sentences, turn.hits, tools.embedder)
-        missing = [sentence for sentence, value in zip(sentences, support, strict=True) if value < SUPPORT_MIN]
-        value = 1 - len(missing) / len(sentences)
-        label = "SUPPORTED" if not missing else "PARTLY_SUPPORTED" if value else "UNSUPPORTED"
-        quoted = "; ".join(f'"{" ".join(sentence.split())[:120]}"' for sentence in missing)
-        explanation = f"Not in the hits: {quoted}" if missing else ""
-        return Verdict(self.name, value, label=label, explanation=explanation, details={"unsupported": missing})
+def decide(turn: JudgedTurn, embedder: TextEmbedder | None) -> Verdict:
+    """See the module. Embeds in one batch what words leave open."""
+    sentences = claims(turn.answer)
+    if not sentences:
+        return Verdict(NAME, None, error="The answer says nothing that could be looked up.")
+    if not turn.hits:
+        return Verdict(NAME, None, error="There are no hits to compare the answer with.")
+    support = support_of(sentences, turn.hits, embedder)
+    missing = [sentence for sentence, value in zip(sentences, support, strict=True) if value < SUPPORT_MIN]
+    value = 1 - len(missing) / len(sentences)
+    label = "SUPPORTED" if not missing else "PARTLY_SUPPORTED" if value else "UNSUPPORTED"
+    quoted = "; ".join(f'"{" ".join(sentence.split())[:120]}"' for sentence in missing)
+    explanation = f"Not in the hits: {quoted}" if missing else ""
+    return Verdict(NAME, value, label=label, explanation=explanation, details={"unsupported": missing})
 
 
 def claims(answer: str) -> list[str]:
@@ -124,4 +102,16 @@ def _numbers(text: str) -> frozenset[str]:
     return frozenset(_NUMBER.findall(text))
 
 
-JUDGE = OfflineGroundedness()
+JUDGE = OfflineJudge(
+    name=NAME,
+    criterion=CRITERIA["groundedness"],
+    decide=decide,
+    version="1",
+    settings={"support_min": SUPPORT_MIN, "open_min": OPEN_MIN, "min_stems": MIN_STEMS, "embedder": LOCAL_NAME},
+    known_bias=(
+        "Sees words and subjects, not logic: a sentence that turns its source round is supported. A good paraphrase in "
+        "other words may not be. Knows English words best. The value is the share of sentences, the label its range."
+    ),
+    source="Es et al., RAGAS, 2023 (faithfulness), by words and vectors",
+    for_evaluation=True,
+)

@@ -27,6 +27,7 @@ class LLMJudge:
     known_bias: str
     source: str
     needs_reference: bool = False
+    for_evaluation: bool = False
     family: Literal["llm"] = field(default="llm", init=False)
 
     @property

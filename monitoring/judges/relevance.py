@@ -17,4 +17,5 @@ JUDGE = LLMJudge(
         "of its own model family."
     ),
     source="Zheng et al., Judging LLM-as-a-Judge, 2023",
+    for_evaluation=True,
 )

@@ -11,12 +11,11 @@ Citations and quote marks are left out. An embedder reads so much of a text and 
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from chat.rag.embed import TextEmbedder
 from monitoring.evaluation.measures.answers import NOTHING_EXPECTED, UNANSWERABLE, AnsweredItem
 from monitoring.evaluation.measures.base import Measurement, unscored
 from monitoring.judges.answer_text import said_text
+from monitoring.judges.similarity import text_similarities
 
 
 def answer_similarity(items: Sequence[AnsweredItem], embedder: TextEmbedder) -> list[Measurement]:
@@ -29,15 +28,6 @@ def answer_similarity(items: Sequence[AnsweredItem], embedder: TextEmbedder) -> 
         unscored(reason) if (reason := _reason(item)) else Measurement(by_place.get(place, 0.0))
         for place, item in enumerate(items)
     ]
-
-
-def text_similarities(pairs: Sequence[tuple[str, str]], embedder: TextEmbedder) -> list[float]:
-    """Return the cosine of each pair of texts, 0 to 1. Each different text is embedded once."""
-    if not pairs:
-        return []
-    places = {text: place for place, text in enumerate(dict.fromkeys(text for pair in pairs for text in pair))}
-    vectors = embedder.embed_documents([*places]).vectors
-    return [float(np.clip(vectors[places[first]] @ vectors[places[second]], 0, 1)) for first, second in pairs]
 
 
 def _reason(item: AnsweredItem) -> str:

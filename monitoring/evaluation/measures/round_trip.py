@@ -18,11 +18,11 @@ from chat.rag.config import LLMRequest, Purpose
 from chat.rag.embed import TextEmbedder
 from chat.rag.llm import complete
 from chat.rag.words import content_words
-from monitoring.evaluation.measures.answer_similarity import text_similarities
 from monitoring.evaluation.measures.base import Measure, Measurement, unscored
 from monitoring.judges.answer_text import is_refusal, said_text
 from monitoring.judges.base import JudgeTools, Record
 from monitoring.judges.prompt import make_prompt
+from monitoring.judges.similarity import text_similarities
 
 PROMPT = "question_from_answer_v1"
 PROMPTS_DIR = Path(__file__).parent.parent / "prompts"
