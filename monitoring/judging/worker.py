@@ -24,6 +24,7 @@ from monitoring.flags.raising import raise_flags
 from monitoring.judges.base import JudgeTools, Verdict
 from monitoring.judging.claims import LEASE_SECONDS, release, renew
 from monitoring.judging.counts import Counts
+from monitoring.judging.database import DatabaseThread
 from monitoring.judging.material import Material
 from monitoring.judging.rules import WorkingRule, working_rules
 from monitoring.judging.scores import write_verdict
@@ -66,6 +67,7 @@ class Worker:
         fewer = replace(limits(), max_attempts=min(ATTEMPTS_OF_A_CALL, settings.LLM_MAX_ATTEMPTS))
         self._access = ModelAccess(settings.PROVIDERS, limits=fewer, price_overrides=price_overrides())
         self._embedder = local_embedder()
+        self._database = DatabaseThread()
         self._to_flag: set[int] = set()
         self._error: BaseException | None = None
         self.counts = Counts()
@@ -75,12 +77,13 @@ class Worker:
         try:
             await self._work()
             if not self._error and self._is_over:
-                self.counts.has_more = await in_database(self._taking.is_anything_due)
+                self.counts.has_more = await self._database.run(self._taking.is_anything_due)
         finally:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
             await in_database(self._flag)
+            await self._database.close()
         if self._error:
             raise self._error
         return self.counts
@@ -96,7 +99,7 @@ class Worker:
             free = self._concurrency - len(running)
             if free and not self._is_over and not self._error and self._taking.may_have_more:
                 try:
-                    taken = await in_database(self._taking.take, free)
+                    taken = await self._database.run(self._taking.take, free)
                 except DatabaseError as error:
                     self._error, taken = error, []
                 running |= {asyncio.create_task(self._judge(one)) for one in taken}
@@ -120,13 +123,13 @@ class Worker:
             verdict = await working.judge.judge(material.turn, tools, calls.append)
         except ConfigurationError as error:  # nothing that the turn could help
             self._taking.set_aside(working.rule.pk, str(error))
-            await in_database(release, [material.claim])
+            await self._database.run(release, [material.claim])
             return
         except Exception as error:
             logger.exception("judge failed judge=%s turn=%d", working.rule.judge, material.claim.turn_id)
             message = f"An error of the program, see its log: {type(error).__name__}"
             verdict = Verdict(working.judge.name, None, error=message, retryable=True)
-        is_ours = await in_database(self._store, material, verdict, calls, time.monotonic() - begin)
+        is_ours = await self._database.run(self._store, material, verdict, calls, time.monotonic() - begin)
         self._note(material, verdict, calls, is_ours)
 
     def _store(self, material: Material, verdict: Verdict, calls: Sequence[LLMCall], seconds: float) -> bool:

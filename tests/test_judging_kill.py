@@ -1,0 +1,76 @@
+"""Nothing lost, nothing paid twice: a process that judges is killed at random moments while the model answers."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from django.db import connection
+
+from chat.models import LLMCall
+from chat.rag.config import Provider
+from monitoring.judging.scores import DIED
+from monitoring.models import JudgeClaim, JudgeRule, Score
+from tests.conftest import ROOT
+from tests.fake_replies import Reply
+from tests.fakes import FakeLLM
+from tests.judged import VERDICT, due, make_many, make_rule
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+KILLS, TURNS, CONCURRENCY, LEASE_SECONDS = 10, 160, 8, 1.0
+ANSWER_SECONDS = 0.4
+
+
+def test_a_process_killed_ten_times_loses_nothing_and_pays_for_what_was_on_its_way(settings):
+    JudgeRule.objects.all().delete()
+    with FakeLLM() as fake_llm:
+        settings.PROVIDERS = {"fake": Provider("fake", fake_llm.base_url)}
+        make_rule()
+        turns = make_many(TURNS)
+        fake_llm.enqueue(*[Reply(VERDICT, first_token_delay_seconds=ANSWER_SECONDS)] * 10 * TURNS)
+        cut: set[tuple[int, int]] = set()  # turn and start that a kill ended
+
+        for _ in range(KILLS):
+            asked = len(fake_llm.chat_requests)
+            process = start(fake_llm)
+            assert fake_llm.wait_until(lambda asked=asked: len(fake_llm.chat_requests) > asked, 60)
+            time.sleep(random.uniform(0, 3 * ANSWER_SECONDS))
+            kill(process)
+            cut |= set(JudgeClaim.objects.values_list("turn", "starts"))
+        assert due() or JudgeClaim.objects.exists(), "the last process had something left to do"
+        process = start(fake_llm)
+        try:
+            assert fake_llm.wait_until(lambda: Score.objects.count() == TURNS, 120)
+        finally:
+            kill(process)
+
+        paid = [request for request in fake_llm.chat_requests if request.finished]
+
+    assert sorted(Score.objects.values_list("turn", flat=True)) == sorted(turn.pk for turn in turns)
+    assert set(Score.objects.filter(value=None).values_list("error", flat=True)) <= {DIED}
+    assert JudgeClaim.objects.count() == 0
+    assert TURNS - Score.objects.filter(error=DIED).count() <= len(paid) <= TURNS + len(cut)
+    assert LLMCall.objects.count() == sum(Score.objects.values_list("calls", flat=True)) <= TURNS
+    assert len(cut) <= KILLS * CONCURRENCY
+
+
+def start(fake_llm):
+    head, _, query = os.environ["DATABASE_URL"].partition("?")
+    name = connection.settings_dict["NAME"]
+    environment = os.environ | {
+        "DATABASE_URL": head.rpartition("/")[0] + f"/{name}" + (f"?{query}" if query else ""),
+        "LLM_PROVIDERS": f"fake={fake_llm.base_url}",
+        "LLM_MAX_ATTEMPTS": "1",
+        "RAGSITE_LOG_LEVEL": "WARNING",
+    }
+    command = [sys.executable, "-m", "tests.judging_process", str(LEASE_SECONDS), str(CONCURRENCY)]
+    return subprocess.Popen(command, cwd=ROOT, env=environment)
+
+
+def kill(process):
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
