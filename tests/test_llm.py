@@ -239,6 +239,42 @@ def test_server_that_knows_no_schemas_is_asked_without(fake_llm):
     assert ["response_format" in request.body for request in fake_llm.requests] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, {"message": "This model does not support response format `json_schema`."}),
+        (400, {"message": "Invalid.", "param": "response_format.json_schema"}),
+        (422, {"message": "Structured outputs are not available."}),
+        (500, {"message": "Failed to parse grammar"}),
+    ],
+)
+def test_schemas_are_refused_in_many_words(fake_llm, status, error):
+    fake_llm.enqueue(Reply(status=status, error={"type": "error", **error}))
+
+    text, [call], _ = ask(make_access(fake_llm), make_request(output_schema=SCHEMA))
+
+    assert (text, call.attempts) == (DEFAULT_TEXT, 2)
+    assert ["response_format" in request.body for request in fake_llm.requests] == [True, False]
+
+
+def test_a_refusal_is_remembered_of_the_model_and_not_of_its_neighbours(fake_llm):
+    for model in ("refuses-response_format", "refuses-response_format", "default"):
+        ask(make_access(fake_llm), make_request(f"fake/{model}", output_schema=SCHEMA))
+
+    assert ["response_format" in request.body for request in fake_llm.requests] == [True, False, False, True]
+
+
+def test_a_model_that_takes_no_temperature_judges_without_and_answers_not(fake_llm):
+    fake_llm.refuses = ("temperature",)
+
+    text, [call], _ = ask(make_access(fake_llm), make_request(purpose=Purpose.JUDGE, temperature=0.0))
+    _, _, error = ask(make_access(fake_llm), make_request("fake/other", temperature=0.7))
+
+    assert (text, call.attempts) == (DEFAULT_TEXT, 2)
+    assert error.code == "bad_request"
+    assert "temperature" in str(error)
+
+
 def test_reasoning_content_is_no_answer_but_a_sign_of_life(fake_llm):
     fake_llm.enqueue(Reply("Yes.", reasoning="Hm, let me think.", usage={}))
 

@@ -137,8 +137,9 @@ async def _stream(request: LLMRequest, access: ModelAccess, record: Record) -> A
         record(call.finished(error_code, is_cancelled))
 
 
-# What each server refused, so that it is asked in vain once a process and not once a question.
-_refused_parameters: dict[Provider, set[str]] = {}
+# What each model refused, so that it is asked in vain once a process and not once a question. Not what its server did:
+# behind one address there are models that think, and take no temperature, and others.
+_refused_parameters: dict[tuple[Provider, str], set[str]] = {}
 
 
 class _Call:
@@ -151,7 +152,7 @@ class _Call:
         self.deadline = self.started + access.limits.total_seconds
         self.attempts = 0
         self.first_token_seconds: float | None = None
-        self.refused = set(_refused_parameters.get(self.provider, ()))
+        self.refused = set(_refused_parameters.get((self.provider, request.model), ()))
         self.attempt = self._new_attempt()
 
     def _new_attempt(self) -> Attempt:
@@ -185,7 +186,7 @@ class _Call:
             self.attempt = self._new_attempt()
         self.first_token_seconds = time.monotonic() - self.started
         if self.refused:
-            _refused_parameters[self.provider] = self.refused
+            _refused_parameters[self.provider, self.request.model] = self.refused
         return text
 
     def _is_worth_another(self, error: GenerationError, failures: int, pause_seconds: float) -> bool:

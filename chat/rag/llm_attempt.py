@@ -5,6 +5,7 @@ another attempt is decided in llm.py.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ import httpx2
 import openai
 
 from chat.exceptions import GenerationError
-from chat.rag.config import LLMRequest, Provider
+from chat.rag.config import LLMRequest, Provider, Purpose
 from chat.rag.llm_errors import ErrorCode, code_for_status, code_for_stream_error, describe, generation_error
 from chat.rag.llm_events import EventSplitter
 from chat.rag.llm_reading import Reading
@@ -27,6 +28,9 @@ from chat.rag.llm_servers import client_for
 USAGE_WAIT_SECONDS = 5.0
 # Two names of one limit: the older one is what local servers know, the newer one what OpenAI's models insist on.
 MAX_TOKENS, MAX_COMPLETION_TOKENS = "max_tokens", "max_completion_tokens"
+TEMPERATURE, RESPONSE_FORMAT = "temperature", "response_format"
+# How servers that know no schemas say so; some fail with a status of 500 when they cannot make a grammar of one.
+SCHEMA_WORDS = re.compile(r"response.?format|json.?schema|structured.?output|grammar", re.IGNORECASE)
 OPENAI_HOSTS = ("openai.com", "openai.azure.com")
 # A read that takes no longer found what was there already.
 AT_ONCE_SECONDS = 0.002
@@ -191,8 +195,8 @@ class Attempt:
         }
         if "stream_options" not in self._refused:
             body["stream_options"] = {"include_usage": True}
-        if request.temperature is not None:
-            body["temperature"] = request.temperature
+        if request.temperature is not None and TEMPERATURE not in self._refused:
+            body[TEMPERATURE] = request.temperature
         if request.max_output_tokens is not None:
             host = urlsplit(self._provider.base_url).hostname or ""
             names = [MAX_TOKENS, MAX_COMPLETION_TOKENS]
@@ -200,9 +204,9 @@ class Attempt:
                 names.reverse()
             name = next((name for name in names if name not in self._refused), names[0])
             body[name] = request.max_output_tokens
-        if request.output_schema is not None and "response_format" not in self._refused:
+        if request.output_schema is not None and RESPONSE_FORMAT not in self._refused:
             schema = {"name": request.purpose.value, "strict": True, "schema": request.output_schema}
-            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+            body[RESPONSE_FORMAT] = {"type": "json_schema", "json_schema": schema}
         return body
 
     def _check_answer(self) -> None:
@@ -236,15 +240,17 @@ class Attempt:
             raise self._error(ErrorCode.MALFORMED) from exc
 
     def _raise_if_parameter_refused(self, exc: openai.APIStatusError) -> None:
-        if exc.status_code not in (400, 422):
+        if exc.status_code not in (400, 422, 500, 501):
             return
         body = self._body()
-        avoidable = ["stream_options", "response_format"]
+        avoidable = ["stream_options", RESPONSE_FORMAT]
+        # Somebody chose the temperature of answers, and is told that it does not go.
+        if self._request.purpose != Purpose.ANSWER:
+            avoidable.append(TEMPERATURE)
         if not self._refused & {MAX_TOKENS, MAX_COMPLETION_TOKENS}:  # else the other name was refused before
             avoidable += [MAX_TOKENS, MAX_COMPLETION_TOKENS]
-        for name in avoidable:
-            is_named = name == exc.param or (exc.param is None and name in exc.message)
-            if is_named and name in body:
+        for name in avoidable if exc.status_code < 500 else [RESPONSE_FORMAT]:
+            if name in body and _is_named(name, exc):
                 raise ParameterRefusedError(name) from exc
 
     def _status_error(self, exc: openai.APIStatusError) -> GenerationError:
@@ -265,6 +271,14 @@ class Attempt:
         return generation_error(
             code, self._request.model, detail=detail, request_id=self.request_id, retryable=retryable
         )
+
+
+def _is_named(parameter: str, exc: openai.APIStatusError) -> bool:
+    """Return whether an error is about a parameter: by its field for that, or by its words where that is empty."""
+    if exc.param:
+        return str(exc.param).partition(".")[0] == parameter
+    is_schema = parameter == RESPONSE_FORMAT and SCHEMA_WORDS.search(exc.message)
+    return parameter in exc.message or bool(is_schema)
 
 
 def _retry_after_seconds(headers: httpx2.Headers) -> float | None:
