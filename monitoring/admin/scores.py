@@ -1,0 +1,123 @@
+"""Scores: every verdict on a turn, also those that failed, with the reason. Nothing can be changed."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import (
+    AllValuesCheckboxFilter,
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    RelatedDropdownFilter,
+)
+from unfold.decorators import display
+
+from chat.admin import filters
+from chat.admin.base import RecordAdmin, excerpt, link, transcript_url
+from chat.templatetags.admin_values import NOTHING, usd
+from monitoring.judges.criteria import CRITERIA
+from monitoring.models import Score
+
+
+class CriterionFilter(DropdownFilter):
+    title = "criterion"
+    parameter_name = "criterion"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(criterion.name, criterion.title) for criterion in CRITERIA.values()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(name=self.value()) if self.value() else queryset
+
+
+class ErrorFilter(DropdownFilter):
+    title = "verdict"
+    parameter_name = "verdict"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("value", "with a value"), ("failed", "failed"), ("waits", "failed, tried again later")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        wanted = {
+            "value": {"value__isnull": False},
+            "failed": {"value__isnull": True},
+            "waits": {"retry_at__isnull": False},
+        }
+        return queryset.filter(**wanted.get(self.value() or "", {}))
+
+
+class OriginFilter(DropdownFilter):
+    title = "origin"
+    parameter_name = "origin"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, name) for name in ("USER", "API", "EVALUATION", "SYNTHETIC")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(turn__origin=self.value()) if self.value() else queryset
+
+
+@admin.register(Score)
+class ScoreAdmin(RecordAdmin):
+    list_display = ("question", "name", "verdict", "why", "judge_version", "source", "origin", "updated_at")
+    list_display_links = ("question",)
+    list_filter = (
+        CriterionFilter,
+        ErrorFilter,
+        OriginFilter,
+        ("judge_version", RelatedDropdownFilter),
+        ("rule", RelatedDropdownFilter),
+        ("label", AllValuesCheckboxFilter),
+        ("source", ChoicesDropdownFilter),
+        ("updated_at", filters.DaysFilter),
+    )
+    search_fields = ("turn__question", "error", "explanation")
+    search_help_text = "Searches questions, explanations and errors"
+    list_select_related = ("turn", "judge_version")
+    ordering = ("-updated_at",)
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    ("in_conversation", "name"),
+                    ("verdict", "value"),
+                    ("explanation",),
+                    ("error",),
+                    ("details",),
+                    ("judge_version", "rule"),
+                    ("source", "reviewer"),
+                    ("attempts", "retry_at"),
+                    ("calls", "cost", "duration_seconds"),
+                    ("created_at", "updated_at"),
+                )
+            },
+        ),
+    )
+    readonly_fields = ("in_conversation", "verdict", "cost")
+
+    @display(description="Question")
+    def question(self, score: Score) -> str:
+        return excerpt(score.turn.question) or "(deleted by its user)"
+
+    @display(description="Verdict", ordering="value")
+    def verdict(self, score: Score) -> str:
+        if score.value is None:
+            return NOTHING
+        return f"{score.label} ({score.value:.2f})" if score.label else f"{score.value:.2f}"
+
+    @display(description="Why")
+    def why(self, score: Score) -> str:
+        return excerpt(score.error or score.explanation)
+
+    @display(description="Origin")
+    def origin(self, score: Score) -> str:
+        return score.turn.origin
+
+    @display(description="Turn")
+    def in_conversation(self, score: Score) -> str:
+        return link(transcript_url(score.turn), excerpt(score.turn.question) or "(deleted by its user)")
+
+    @display(description="Cost")
+    def cost(self, score: Score) -> str:
+        return usd(score.cost_usd)
