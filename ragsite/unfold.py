@@ -59,6 +59,23 @@ NAVIGATION = [
         ],
     },
     {
+        "title": "Review",
+        "separator": True,
+        "items": [
+            _link("Queue", "rate_review", "monitoring.reviewitem"),
+            _link("Flags", "flag", "monitoring.flag"),
+        ],
+    },
+    {
+        "title": "Judging",
+        "separator": True,
+        "items": [
+            _link("Judge rules", "rule", "monitoring.judgerule"),
+            _link("Scores", "scoreboard", "monitoring.score"),
+            _link("Judges", "gavel", "monitoring.judgeversion"),
+        ],
+    },
+    {
         "title": "Knowledge base",
         "separator": True,
         "items": [

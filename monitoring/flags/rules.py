@@ -71,7 +71,7 @@ RULES: Mapping[Flag.Reason, FlagRule] = {
         ),
         FlagRule(
             Flag.Reason.SAMPLE,
-            "Drawn at random, {settings.REVIEW_SAMPLE_RATE:.2%} of all answers, so that rates are unbiased.",
+            "Drawn at random, {settings.REVIEW_SAMPLE_RATE:g} of all answers, so that rates are unbiased.",
             5,
             "record",
             facts.drawn,

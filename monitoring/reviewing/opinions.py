@@ -19,7 +19,11 @@ class Opinions:
 
     name: str
     title: str
-    labels: tuple[str, ...]  # in the order of the reviewers
+    by_person: tuple[tuple[str, str], ...]  # names of reviewers with their labels
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(label for _, label in self.by_person)
 
     @property
     def given(self) -> tuple[str, ...]:
@@ -66,7 +70,7 @@ def outcome_of(item: ReviewItem, user: Any, *, is_reviewer: bool) -> Outcome:
             reviewer__in=item.reviews.filter(round=item.round).exclude(reviewer=user.pk).values("reviewer")
         )
     shown = list(reviews.prefetch_related("corrections"))
-    people = list(dict.fromkeys(review.reviewer_id for review in shown))
+    people = {review.reviewer_id: review.reviewer.get_username() for review in shown}
     corrections: dict[int, list[tuple[str, str]]] = defaultdict(list)
     for review in shown:
         for correction in review.corrections.all():
@@ -74,7 +78,7 @@ def outcome_of(item: ReviewItem, user: Any, *, is_reviewer: bool) -> Outcome:
     return Outcome(shown, _opinions(item, people), dict(corrections))
 
 
-def _opinions(item: ReviewItem, people: Sequence[int]) -> dict[int | None, list[Opinions]]:
+def _opinions(item: ReviewItem, people: Mapping[int, str]) -> dict[int | None, list[Opinions]]:
     scores = Score.objects.by_reviewers().filter(turn__conversation=item.conversation_id, reviewer__in=people)
     said: dict[int | None, dict[str, dict[int | None, str]]] = defaultdict(lambda: defaultdict(dict))
     for score in scores:
@@ -82,7 +86,9 @@ def _opinions(item: ReviewItem, people: Sequence[int]) -> dict[int | None, list[
         of_turn[score.name][score.reviewer_id] = score.label
     return {
         turn_id: [
-            Opinions(name, criterion.title, tuple(by_name[name].get(pk, "") for pk in people))
+            Opinions(
+                name, criterion.title, tuple((username, by_name[name].get(pk, "")) for pk, username in people.items())
+            )
             for name, criterion in CRITERIA.items()
             if name in by_name
         ]
