@@ -1,5 +1,6 @@
 """What the commands that work off runs share: the progress bar, and what is said when a run does not finish."""
 
+import logging
 import sys
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,16 @@ class RunsCommand(BaseCommand):
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **kwargs)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run without a log line for each answer, of which there are many here, all in the progress bar's way."""
+        logger = logging.getLogger("chat.services.turns")
+        level = logger.level
+        logger.setLevel(logging.WARNING)
+        try:
+            return super().execute(*args, **options)
+        finally:
+            logger.setLevel(level)
 
 
 def work_with_bar(run: EvaluationRun, working: Working) -> EvaluationRun:
