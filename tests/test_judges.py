@@ -11,7 +11,7 @@ from chat.rag.config import Exchange, Provider, Purpose
 from chat.rag.llm import Limits, ModelAccess
 from monitoring.judges.base import JudgedHit, JudgedTurn, JudgeTools, Verdict
 from monitoring.judges.prompt import make_prompt
-from monitoring.judges.reading import UnreadableVerdictError, read_verdict
+from monitoring.judges.reading import ReadVerdict, UnreadableVerdictError, read_verdict
 from monitoring.judges.registry import JUDGES
 from tests.fakes import FakeLLM, Reply
 from tests.vectors import TableEmbedder
@@ -53,6 +53,7 @@ def test_a_model_judges_relevance_from_question_answer_and_hits(fake_llm):
     verdict, calls = ask("relevance", make_turn(), fake_llm=fake_llm)
 
     assert verdict == Verdict("relevance", 0.5, "PARTLY_RELEVANT", "It names the hour.")
+    assert verdict.details == {}
     assert [(call.purpose, call.prompt_name, call.error_code) for call in calls] == [
         (Purpose.JUDGE, "relevance_v1", "")
     ]
@@ -96,7 +97,7 @@ def test_an_unreadable_verdict_is_unscored_and_recorded(fake_llm, text):
 
     assert verdict.value is None
     assert verdict.error.startswith("The judge gave")
-    assert not verdict.retryable
+    assert verdict.retryable
     assert len(calls) == len(fake_llm.chat_requests) == 1
 
 
@@ -146,10 +147,14 @@ def test_the_history_tells_what_the_question_refers_to(fake_llm):
         '{"Reasoning": "It fits.", "Label": " PARTLY_RELEVANT. "}',
         '{"reasoning": "It fits.", "label": "PARTLY_RELEVANT"',
         "It fits.\n\n**Label:** PARTLY_RELEVANT",
+        '<think>{"label": "RELEVANT"}? No.</think>\n{"reasoning": "It fits.", "label": "PARTLY_RELEVANT"}',
+        'RELEVANT, or {"label": "NON_RELEVANT"}?</think>{"reasoning": "It fits.", "label": "PARTLY_RELEVANT"}',
+        '{"verdict": {"reasoning": "It fits.", "label": "PARTLY_RELEVANT"}}',
+        '[{"reasoning": "It\\u0000 fits.\\ud800", "label": "PARTLY_RELEVANT"}]',
     ],
 )
 def test_verdicts_are_read_however_models_write_them(text):
-    assert read_verdict(text, LABELS) == ("PARTLY_RELEVANT", "It fits.")
+    assert read_verdict(text, LABELS) == ReadVerdict("PARTLY_RELEVANT", "It fits.")
 
 
 @pytest.mark.parametrize(
@@ -161,6 +166,10 @@ def test_verdicts_are_read_however_models_write_them(text):
         '{"label": "RELEVANT or NON_RELEVANT"}',
         '{"label": null}',
         '{"label": ["RELEVANT"]}',
+        '{"label": "RELEVANT", "label": "NON_RELEVANT"}',
+        '{"label": 1}',
+        "<think>Label: RELEVANT",
+        '{"a":' * 5_000,
         "Label: RELEVANT\nLabel: NON_RELEVANT",
         "[1, 2, {",
     ],
@@ -243,6 +252,8 @@ def test_each_judge_states_what_it_is(judge):
     assert all(0 <= value <= 1 for value in judge.labels.values())
     assert list(judge.labels.values()) == sorted(judge.labels.values(), reverse=True)
     assert bool(judge.prompt) is (judge.family == "llm")
+    assert judge.source
+    assert judge.family == "llm" or judge.name.endswith("_offline") or judge.name == "answer_similarity"
 
 
 @pytest.mark.parametrize("judge", [judge for judge in JUDGES.values() if judge.prompt], ids=lambda judge: judge.name)

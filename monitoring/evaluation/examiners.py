@@ -31,7 +31,9 @@ class JudgeExaminer:
         calls: list[LLMCall] = []
         verdict = await self._judge.judge(as_judged(answered), self._tools, calls.append)
         if verdict.value is None:
-            return without_value(name, verdict.error, failed=verdict.retryable, calls=calls, version=version)
+            # A model that writes no verdict writes none next time either; one that fails may be up again.
+            failed = verdict.retryable and any(call.error_code for call in calls)
+            return without_value(name, verdict.error, failed=failed, calls=calls, version=version)
         measurement = Measurement(verdict.value, label=verdict.label, explanation=verdict.explanation)
         return Examination({name: measurement}, calls, version)
 

@@ -18,7 +18,12 @@ HITS_MAX_CHARS = 24_000
 # What a file may have a place for.
 MATERIAL = ("question", "answer", "expected_answer", "sources", "history")
 
-_CLOSING_TAG = re.compile(r"<(?=\s*/?\s*(?:question|answer|expected_answer|source|sources|history)\b)", re.IGNORECASE)
+# Tags of these prompts, and the marks by which models tell who speaks: some servers read them wherever they stand.
+_CONTROL = re.compile(
+    r"<(?=\s*/?\s*(?:question|answer|expected_answer|source|sources|history|start_of_turn|end_of_turn)\b"
+    r"|\s*\||\s*/?<?/?SYS>>)|\[(?=/?INST\])",
+    re.IGNORECASE,
+)
 
 
 def make_prompt(name: str, values: Mapping[str, str], *, folder: Path = PROMPTS_DIR) -> Prompt:
@@ -28,7 +33,7 @@ def make_prompt(name: str, values: Mapping[str, str], *, folder: Path = PROMPTS_
     if not path.is_file():
         names = ", ".join(sorted(other.stem for other in folder.glob("*.md"))) or "none"
         raise ConfigurationError(f'There is no prompt "{name}". There are: {names}.')
-    safe = {key: _CLOSING_TAG.sub("<\N{ZERO WIDTH SPACE}", value) for key, value in values.items()}
+    safe = {key: _CONTROL.sub(lambda mark: f"{mark[0]}\N{ZERO WIDTH SPACE}", value) for key, value in values.items()}
     return prompt_of_file(path, safe)
 
 

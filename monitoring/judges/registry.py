@@ -5,14 +5,21 @@ from collections.abc import Mapping
 from monitoring.judges import (
     answer_correctness,
     answer_similarity,
+    citation_accuracy,
     citation_accuracy_offline,
+    context_relevance,
     context_relevance_offline,
+    groundedness,
     groundedness_offline,
+    question_toxicity,
     question_toxicity_offline,
+    refusal,
     refusal_offline,
     relevance,
     relevance_offline,
+    session_quality,
     session_quality_offline,
+    toxicity,
     toxicity_offline,
 )
 from monitoring.judges.base import Judge
@@ -30,6 +37,13 @@ JUDGES: Mapping[str, Judge] = {
         session_quality_offline.JUDGE,
         answer_similarity.JUDGE,
         relevance.JUDGE,
+        groundedness.JUDGE,
+        context_relevance.JUDGE,
+        citation_accuracy.JUDGE,
+        refusal.JUDGE,
+        toxicity.JUDGE,
+        question_toxicity.JUDGE,
+        session_quality.JUDGE,
         answer_correctness.JUDGE,
     )
 }
