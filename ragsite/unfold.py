@@ -72,6 +72,7 @@ NAVIGATION = [
         "items": [
             _link("Judge rules", "rule", "monitoring.judgerule"),
             _link("Scores", "scoreboard", "monitoring.score"),
+            _link("Judges", "gavel", "monitoring.judgeversion"),
         ],
     },
     {
