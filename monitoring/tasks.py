@@ -11,7 +11,7 @@ from monitoring.evaluation.runner import work_on
 from monitoring.evaluation.runs import TASK, sweep_runs
 from monitoring.evaluation.working import Working
 from monitoring.flags.raising import raise_flags, sweep_flags
-from monitoring.judging import backfills, forgetting, nudges
+from monitoring.judging import backfills, claims, forgetting, nudges
 from monitoring.judging.worker import work_on_due
 from monitoring.models import EvaluationRun, Generation, JudgeVersion
 from monitoring.quality.standing import refresh_all
@@ -79,6 +79,7 @@ def sweep_judging() -> str:
     """Find what no nudge told of: flags, deleted texts, the standing of judges, and verdicts, which are judged by a
     task of their own."""
     nudges.ask_for_judging()
+    claims.clear_claims()
     flagged, forgotten = sweep_flags(), forgetting.forget_deleted()
     checked = refresh_all() if _is_standing_old() else 0
     return f"{flagged} flags, {forgotten} forgotten, {checked} judges checked"

@@ -11,7 +11,7 @@ from chat.models import Turn
 from chat.rag.config import Exchange, Provider
 from monitoring.judges.criteria import Criterion
 from monitoring.judges.registry import JUDGES
-from monitoring.judging.claims import claim_due, release, renew
+from monitoring.judging.claims import claim_due, clear_claims, release, renew
 from monitoring.judging.due import find_due
 from monitoring.judging.material import load_material
 from monitoring.judging.rules import Window, WorkingRule, problem_of, working_rules
@@ -257,6 +257,19 @@ def test_a_verdict_that_came_after_the_look_up_is_not_asked_for_again():
     claims = claim(seen)
 
     assert load_material(claims, {seen[0].version_id: JUDGES["relevance"]}) == []
+
+
+def test_claims_that_nobody_will_take_up_are_cleared():
+    rule = make_rule()
+    judged, old, died, lives = make_many(4)
+    claim(due())
+    make_score(judged, rule)
+    JudgeClaim.objects.exclude(turn=lives).update(leased_until=ago(minutes=1))
+    JudgeClaim.objects.filter(turn=old).update(leased_until=ago(hours=2))
+
+    assert clear_claims() == 2
+
+    assert set(JudgeClaim.objects.values_list("turn", flat=True)) == {died.pk, lives.pk}
 
 
 def test_a_turn_that_is_gone_is_not_claimed():

@@ -1,6 +1,5 @@
 """The worker that judges: over real HTTP to the scripted model, on real connections of its own."""
 
-import json
 import threading
 import time
 import uuid
@@ -12,12 +11,15 @@ from django.db import connection
 from django.utils import timezone
 from django_q.models import OrmQ
 
+from chat.exceptions import ConfigurationError
 from chat.models import Conversation, LLMCall, ModelPrice, Turn
 from chat.rag.config import Provider
 from chat.services.turns import request_stop
 from chat.signals import feedback_given, turn_finished
 from monitoring import tasks
 from monitoring.exceptions import JudgingError
+from monitoring.judges.base import Verdict
+from monitoring.judges.registry import JUDGES
 from monitoring.judging import nudges, worker
 from monitoring.judging.backfills import cancel_backfill, close_finished, order_backfill
 from monitoring.judging.claims import claim_due
@@ -186,19 +188,28 @@ def test_a_model_with_too_many_requests_gets_a_pause(fake_llm):
     assert Score.objects.valued().count() == 2
 
 
-def test_a_judge_that_breaks_is_a_failed_verdict(fake_llm, monkeypatch):
-    """The judge is one of the tests' own, put beside those that there are."""
-    from monitoring.judges.registry import JUDGES
+@pytest.fixture
+def own_judge(fake_llm, monkeypatch):
+    """A judge of the tests' own, beside those that there are: it does what `speak` says."""
 
-    class Broken:
-        name, version, family, needs_reference, settings, prompt = "broken_offline", "1", "offline", False, {}, ""
-        criterion, title = JUDGES["relevance"].criterion, "Broken"
+    class Own:
+        name, version, family, needs_reference, settings, prompt = "own_offline", "1", "offline", False, {}, ""
+        criterion, title = JUDGES["relevance"].criterion, "Own"
 
         async def judge(self, turn, tools, record):
-            raise RuntimeError("out of order")
+            return self.speak()
 
-    monkeypatch.setitem(JUDGES, "broken_offline", Broken())
-    make_rule(judge="broken_offline")
+    own = Own()
+    monkeypatch.setitem(JUDGES, own.name, own)
+    make_rule(judge=own.name)
+    return own
+
+
+def test_a_judge_that_breaks_is_a_failed_verdict(own_judge):
+    def speak():
+        raise RuntimeError("out of order")
+
+    own_judge.speak = speak
     make_finished()
 
     work()
@@ -209,17 +220,30 @@ def test_a_judge_that_breaks_is_a_failed_verdict(fake_llm, monkeypatch):
     assert score.retry_at is not None
 
 
-def test_what_the_database_cannot_store_is_an_error_and_not_asked_for_again(fake_llm):
-    make_rule()
+def test_what_the_database_cannot_store_is_an_error_and_takes_nothing_with_it(own_judge):
+    verdicts = iter([Verdict("own_offline", 1.0, "RELEVANT", explanation=text) for text in ("zero \0 byte", "fine")])
+    own_judge.speak = lambda: next(verdicts)
+    make_many(2)
+
+    work()
+    assert work().valued == 0
+
+    stored, failed = Score.objects.order_by("value")
+    assert (stored.value, stored.explanation) == (1.0, "fine")
+    assert "could not be stored" in failed.error
+    assert failed.retry_at is None
+
+
+def test_a_judge_that_cannot_work_here_rests_and_its_turns_stay_due(own_judge):
+    def speak():
+        raise ConfigurationError("The weights are missing.")
+
+    own_judge.speak = speak
     make_finished()
-    fake_llm.enqueue(json.dumps({"reasoning": "zero \0 byte", "label": "RELEVANT"}))
 
     work()
 
-    score = Score.objects.get()
-    assert "could not be stored" in score.error
-    assert score.retry_at is None
-    assert work().valued == 0
+    assert (Score.objects.count(), JudgeClaim.objects.count(), len(due())) == (0, 0, 1)
 
 
 def test_a_turn_deleted_while_it_is_judged_leaves_the_call_alone(fake_llm):

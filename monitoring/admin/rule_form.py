@@ -22,6 +22,22 @@ class JudgeRuleForm(forms.ModelForm):  # type: ignore[type-arg] # not subscripta
         help_text="The language model that judges. Judges whose name ends in “offline” need none.",
     )
 
+    class Meta:
+        model = JudgeRule
+        fields = (
+            "name",
+            "is_active",
+            "judge",
+            "model",
+            "origin",
+            "sampling_rate",
+            "collection",
+            "config",
+            "daily_cap_calls",
+            "daily_cap_usd",
+        )
+        labels = {"is_active": "On", "daily_cap_calls": "Calls", "daily_cap_usd": "Dollars", "sampling_rate": "Share"}
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "judge" not in self.fields:  # a page that only shows the rule has no fields

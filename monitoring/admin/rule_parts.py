@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
@@ -14,6 +13,7 @@ from unfold.widgets import UnfoldAdminDateWidget
 
 from monitoring.admin.rule_form import JudgeRuleForm
 from monitoring.admin.rule_page import end_of, page_context, start_of
+from monitoring.admin.run_changes import note
 from monitoring.exceptions import JudgingError
 from monitoring.judging.again import try_again
 from monitoring.judging.backfills import cancel_backfill, count_in_range, order_backfill
@@ -64,7 +64,7 @@ def backfill_view(request: HttpRequest, rule_id: int) -> HttpResponse:
                 form.add_error(None, str(error))
             else:
                 ask_for_judging()
-                _note(request, rule, f"Old traffic ordered: {backfill}.", ADDITION)
+                note(request, rule, f"Old traffic ordered: {backfill}.")
                 return HttpResponseRedirect(_url(rule))
     context = {**page_context(request, "Judge old traffic", rule), "rule": rule, "form": form, "found": found}
     return render(request, f"{FOLDER}/backfill.html", context, status=422 if form.errors else 200)
@@ -99,7 +99,7 @@ def cancel_view(request: HttpRequest, backfill_id: int) -> HttpResponse:
     """Judge no more of it."""
     backfill = get_object_or_404(Backfill.objects.select_related("rule"), pk=backfill_id)
     cancel_backfill(backfill=backfill)
-    _note(request, backfill.rule, f"Old traffic cancelled: {backfill}.", CHANGE)
+    note(request, backfill.rule, f"Old traffic cancelled: {backfill}.")
     return HttpResponseRedirect(_url(backfill.rule))
 
 
@@ -111,7 +111,7 @@ def again_view(request: HttpRequest, rule_id: int) -> HttpResponse:
     count = try_again(rule)
     ask_for_judging()
     messages.success(request, f"{count} failed verdicts are tried again.")
-    _note(request, rule, f"{count} failed verdicts tried again.", CHANGE)
+    note(request, rule, f"{count} failed verdicts tried again.")
     return HttpResponseRedirect(_url(rule))
 
 
@@ -125,11 +125,6 @@ def progress_of(backfill: Backfill) -> dict[str, Any]:
 def _estimate(rule: JudgeRule, due: int) -> dict[str, Any]:
     cost = cost_per_verdict(judge=rule.judge, model=rule.model)
     return {"due": due, "cost_usd": None if cost is None else cost * due}
-
-
-def _note(request: HttpRequest, rule: JudgeRule, message: str, flag: int) -> None:
-    """Write it into the rule's history."""
-    LogEntry.objects.log_actions(request.user.pk or 0, [rule], flag, change_message=message, single_object=True)
 
 
 def _url(rule: JudgeRule) -> str:

@@ -40,7 +40,7 @@ class RuleChangeList(ChangeList):
 @admin.register(JudgeRule)
 class JudgeRuleAdmin(PageAdmin):
     form = JudgeRuleForm
-    list_display = ("name", "state", "judge", "by", "origin", "share", "matching", "judged", "failed", "spent")
+    list_display = ("name", "state", "origin", "judged_by", "share", "last_day", "spent")
     list_display_links = ("name",)
     list_filter = (("is_active", BooleanRadioFilter), ("origin", ChoicesDropdownFilter))
     search_fields = ("name", "judge", "model")
@@ -67,26 +67,20 @@ class JudgeRuleAdmin(PageAdmin):
             return "off"
         return "cannot judge" if rule.figures.problem else "on"
 
-    @display(description="Model", ordering="model")
-    def by(self, rule: JudgeRule) -> str:
-        return rule.model or NOTHING
+    @display(description="Judge", ordering="judge")
+    def judged_by(self, rule: JudgeRule) -> str:
+        return f"{rule.judge} by {rule.model}" if rule.model else rule.judge
 
     @display(description="Share", ordering="sampling_rate")
     def share(self, rule: JudgeRule) -> str:
-        return f"{rule.sampling_rate * 100:g} %"
+        return f"{rule.sampling_rate * 100:g}\N{NO-BREAK SPACE}%"
 
-    @display(description="Match (24 h)")
-    def matching(self, rule: Any) -> str:
-        return NOTHING if rule.figures.counts is None else f"{rule.figures.counts.matching:,}"
-
-    @display(description="Judged (24 h)")
-    def judged(self, rule: Any) -> str:
+    @display(description="Last 24 hours")
+    def last_day(self, rule: Any) -> str:
         counts = rule.figures.counts
-        return NOTHING if counts is None else f"{counts.judged:,} of {counts.sampled:,}"
-
-    @display(description="Failed (24 h)")
-    def failed(self, rule: Any) -> str:
-        return NOTHING if rule.figures.counts is None else f"{rule.figures.counts.failed:,}"
+        if counts is None:
+            return NOTHING
+        return f"{counts.matching:,} match, {counts.judged:,} of {counts.sampled:,} judged, {counts.failed:,} failed"
 
     @display(description="Spent today (UTC)")
     def spent(self, rule: Any) -> str:

@@ -41,6 +41,21 @@ UPDATE monitoring_judgeclaim
  WHERE token = %(token)s
 """
 
+# What died after its verdict was there, or is not due any more, would count as on its way forever.
+CLEAR_SQL = """
+DELETE FROM monitoring_judgeclaim AS claim
+ WHERE claim.leased_until < now()
+   AND (claim.leased_until < now() - make_interval(hours => %(keep_hours)s)
+        OR EXISTS (
+           SELECT
+             FROM monitoring_score AS score
+            WHERE score.turn_id = claim.turn_id
+              AND score.judge_version_id = claim.judge_version_id
+              AND score.source = 'JUDGE'
+              AND (score.value IS NOT NULL OR score.retry_at IS NULL)))
+"""
+KEEP_HOURS = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -84,6 +99,13 @@ def release(claims: Sequence[Claim]) -> None:
     """Give claims back without a verdict."""
     for claim in claims:
         JudgeClaim.objects.filter(turn_id=claim.turn_id, judge_version_id=claim.version_id, token=claim.token).delete()
+
+
+def clear_claims() -> int:
+    """Remove claims that ended and that nobody will take up; return how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(CLEAR_SQL, {"keep_hours": KEEP_HOURS})
+        return int(cursor.rowcount)
 
 
 def _within_caps(due: Sequence[Due]) -> list[Due]:

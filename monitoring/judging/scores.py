@@ -1,5 +1,5 @@
 """Writing verdicts: the score, the calls that it took and the end of the claim in one transaction, so that whatever was
-paid is either stored whole or due again.
+paid is either stored whole or due again. Verdicts that come at the same moment share a transaction.
 
 What failed for a while is tried again, later each time, three times at most. Judges never write over a verdict that has
 a value.
@@ -8,11 +8,12 @@ a value.
 import logging
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from chat.models import Turn
@@ -22,7 +23,7 @@ from chat.services.turns import record_calls
 from monitoring.judges.base import Judge, Verdict
 from monitoring.judging.claims import Claim
 from monitoring.judging.material import NEVER, Earlier
-from monitoring.models import JudgeClaim, Score
+from monitoring.models import Score
 
 logger = logging.getLogger(__name__)
 
@@ -32,34 +33,45 @@ WAIT_FACTOR = 4  # a minute, then four
 # Another try changes nothing about these.
 FINAL_ERRORS = frozenset({ErrorCode.CONTENT_FILTER, ErrorCode.BAD_REQUEST})
 
+END_SQL = """
+DELETE FROM monitoring_judgeclaim AS claim
+ USING unnest(%(turns)s::bigint[], %(versions)s::bigint[], %(tokens)s::uuid[]) AS ended (turn_id, version_id, token)
+ WHERE claim.turn_id = ended.turn_id
+   AND claim.judge_version_id = ended.version_id
+   AND claim.token = ended.token
+RETURNING claim.turn_id, claim.judge_version_id
+"""
+
 DIED = f"The process that judged it died {MAX_ATTEMPTS} times."
 
 
-def write_verdict(
-    *,
-    claim: Claim,
-    judge: Judge,
-    verdict: Verdict,
-    calls: Sequence[LLMCall] = (),
-    duration_seconds: float | None = None,
-    conversation_id: object = None,
-    earlier: Earlier = NEVER,
-) -> bool:
-    """Store a verdict with its calls. False when the claim is not ours any more: then the calls are stored, for they
-    were made, and the verdict is left to whoever has the claim. `conversation_id` of a turn whose whole conversation
-    was judged."""
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A verdict to be stored. `conversation_id`: of a turn whose whole conversation was judged."""
+
+    claim: Claim
+    judge: Judge
+    verdict: Verdict
+    calls: Sequence[LLMCall] = ()
+    duration_seconds: float | None = None
+    conversation_id: object = None
+    earlier: Earlier = NEVER
+
+
+def write_verdicts(spoken: Sequence[Spoken]) -> list[bool]:
+    """Store verdicts with their calls, all or none, and end their claims. False for one whose claim is not ours any
+    more: then its calls are stored, for they were made, and the verdict is left to whoever has the claim."""
     with transaction.atomic():
-        claims = JudgeClaim.objects.filter(turn_id=claim.turn_id, judge_version_id=claim.version_id, token=claim.token)
-        is_ours = bool(claims.delete()[0])
-        if is_ours:
-            values = _values(claim, judge, verdict, calls, earlier)
-            values |= {"duration_seconds": duration_seconds, "conversation_id": conversation_id}
-            _store(claim, values, earlier)
-        known = is_ours or Turn.objects.filter(pk=claim.turn_id).exists()
-        if calls:
-            record_calls(calls=calls, turn_id=claim.turn_id if known else None)
-    if not is_ours:
-        logger.warning("claim lost turn=%d version=%d", claim.turn_id, claim.version_id)
+        ours = _end_claims([one.claim for one in spoken])
+        is_ours = [(one.claim.turn_id, one.claim.version_id) in ours for one in spoken]
+        _store([one for one, mine in zip(spoken, is_ours, strict=True) if mine])
+        for one, mine in zip(spoken, is_ours, strict=True):
+            if one.calls:
+                known = mine or Turn.objects.filter(pk=one.claim.turn_id).exists()
+                record_calls(calls=one.calls, turn_id=one.claim.turn_id if known else None)
+    for one, mine in zip(spoken, is_ours, strict=True):
+        if not mine:
+            logger.warning("claim lost turn=%d version=%d", one.claim.turn_id, one.claim.version_id)
     return is_ours
 
 
@@ -81,29 +93,53 @@ def retry_time(attempts: int, *, now: datetime | None = None) -> datetime | None
     return (now or timezone.now()) + wait * random.uniform(0.5, 1.0)  # noqa: S311 # no secret
 
 
-def _values(claim: Claim, judge: Judge, verdict: Verdict, calls: Sequence[LLMCall], earlier: Earlier) -> dict[str, Any]:
-    attempts = earlier.attempts + claim.starts
-    costs = [earlier.cost_usd, *(call.cost_usd for call in calls)]
+def _end_claims(claims: Sequence[Claim]) -> set[tuple[int, int]]:
+    """Remove claims, and return turn and version of those that were ours."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            END_SQL,
+            {
+                "turns": [claim.turn_id for claim in claims],
+                "versions": [claim.version_id for claim in claims],
+                "tokens": [claim.token for claim in claims],
+            },
+        )
+        return set(cursor.fetchall())
+
+
+def _store(spoken: Sequence[Spoken]) -> None:
+    Score.objects.bulk_create(
+        Score(
+            turn_id=one.claim.turn_id,
+            judge_version_id=one.claim.version_id,
+            source=Score.Source.JUDGE,
+            **_values(one),
+        )
+        for one in spoken
+        if not one.earlier.score_id
+    )
+    for one in spoken:
+        if one.earlier.score_id:
+            Score.objects.filter(pk=one.earlier.score_id).update(updated_at=timezone.now(), **_values(one))
+
+
+def _values(spoken: Spoken) -> dict[str, Any]:
+    verdict, earlier = spoken.verdict, spoken.earlier
+    attempts = earlier.attempts + spoken.claim.starts
+    costs = [earlier.cost_usd, *(call.cost_usd for call in spoken.calls)]
     known = [cost for cost in costs if cost is not None]
     return {
-        "name": judge.criterion.name,
+        "name": spoken.judge.criterion.name,
         "value": verdict.value,
         "label": verdict.label,
         "explanation": verdict.explanation,
         "details": dict(verdict.details),
         "error": verdict.error[:500],
-        "rule_id": claim.rule_id,
+        "rule_id": spoken.claim.rule_id,
+        "conversation_id": spoken.conversation_id,
         "attempts": attempts,
-        "retry_at": retry_time(attempts) if is_worth_another(verdict, calls) else None,
-        "calls": earlier.calls + len(calls),
+        "retry_at": retry_time(attempts) if is_worth_another(verdict, spoken.calls) else None,
+        "calls": earlier.calls + len(spoken.calls),
         "cost_usd": sum(known, Decimal(0)) if len(known) == len(costs) else None,
+        "duration_seconds": spoken.duration_seconds,
     }
-
-
-def _store(claim: Claim, values: dict[str, Any], earlier: Earlier) -> None:
-    if earlier.score_id:
-        Score.objects.filter(pk=earlier.score_id).update(updated_at=timezone.now(), **values)
-    else:
-        Score.objects.create(
-            turn_id=claim.turn_id, judge_version_id=claim.version_id, source=Score.Source.JUDGE, **values
-        )

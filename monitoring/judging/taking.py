@@ -12,7 +12,7 @@ from monitoring.judging.claims import Claim, claim_due, release
 from monitoring.judging.due import Due, find_due
 from monitoring.judging.material import Material, load_material
 from monitoring.judging.rules import WorkingRule
-from monitoring.judging.scores import DIED, MAX_ATTEMPTS, write_verdict
+from monitoring.judging.scores import DIED, MAX_ATTEMPTS, Spoken, write_verdicts
 from monitoring.judging.spending import room_for, spending_of
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ class Taking:
         self._saw_part = False
         self._failures = Counter[int]()  # in a row, by rule
         self._aside: set[int] = set()
+        self._under_way: set[tuple[int, int]] = set()  # turn and version
         self._pauses: dict[str, tuple[float, float]] = {}  # by model: until when, and how long
         self.token = uuid.uuid4()
 
@@ -64,11 +65,21 @@ class Taking:
             if self._saw_part and len(self._waiting) <= count:
                 self._fresh_until = 0.0
             chosen = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
-            chosen = [one for one in chosen if self._is_going(one.rule_id)]
+            chosen = [
+                one
+                for one in chosen
+                if self._is_going(one.rule_id) and (one.turn_id, one.version_id) not in self._under_way
+            ]
             claims = claim_due(chosen, token=self.token, lease_seconds=self._lease_seconds) if chosen else []
             if material := self._material(claims):
+                self._under_way |= {(one.claim.turn_id, one.claim.version_id) for one in material}
                 return material
         return []
+
+    def finished(self, claim: Claim) -> None:
+        """Say that a turn is not on its way any more. Until then this process does not take it up a second time, though
+        its lease may have ended because the machine stood still."""
+        self._under_way.discard((claim.turn_id, claim.version_id))
 
     def is_anything_due(self) -> bool:
         return bool(find_due(self._going(), limit=1))
@@ -131,6 +142,6 @@ class Taking:
         judge, died = self._judges[claim.version_id], replace(claim, starts=claim.starts - 1)
         for one in load_material([died], self._judges):
             verdict = Verdict(judge.name, None, error=DIED)
-            write_verdict(claim=died, judge=judge, verdict=verdict, earlier=one.earlier)
+            write_verdicts([Spoken(died, judge, verdict, earlier=one.earlier)])
             return
         release([died])

@@ -27,8 +27,9 @@ from monitoring.judging.counts import Counts
 from monitoring.judging.database import DatabaseThread
 from monitoring.judging.material import Material
 from monitoring.judging.rules import WorkingRule, working_rules
-from monitoring.judging.scores import write_verdict
+from monitoring.judging.scores import Spoken
 from monitoring.judging.taking import Taking
+from monitoring.judging.writing import Writer
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class Worker:
         self._access = ModelAccess(settings.PROVIDERS, limits=fewer, price_overrides=price_overrides())
         self._embedder = local_embedder()
         self._database = DatabaseThread()
+        self._writer = Writer(self._database)
         self._to_flag: set[int] = set()
         self._error: BaseException | None = None
         self.counts = Counts()
@@ -114,7 +116,14 @@ class Worker:
                 self._error = self._error or task.exception()
 
     async def _judge(self, material: Material) -> None:
-        """Let the judge speak and store what it says. An error of the database ends the work."""
+        """Judge one turn. An error of the database ends the work."""
+        try:
+            await self._speak(material)
+        finally:
+            self._taking.finished(material.claim)
+
+    async def _speak(self, material: Material) -> None:
+        """Let the judge speak and store what it says."""
         working = self._taking.rule(material.claim.rule_id)
         tools = JudgeTools(access=self._access, model=working.rule.model, embedder=self._embedder)
         calls: list[LLMCall] = []
@@ -129,30 +138,18 @@ class Worker:
             logger.exception("judge failed judge=%s turn=%d", working.rule.judge, material.claim.turn_id)
             message = f"An error of the program, see its log: {type(error).__name__}"
             verdict = Verdict(working.judge.name, None, error=message, retryable=True)
-        is_ours = await self._database.run(self._store, material, verdict, calls, time.monotonic() - begin)
+        whole = working.judge.criterion.subject == "conversation"
+        spoken = Spoken(
+            material.claim,
+            working.judge,
+            verdict,
+            calls,
+            duration_seconds=time.monotonic() - begin,
+            conversation_id=material.conversation_id if whole else None,
+            earlier=material.earlier,
+        )
+        is_ours = await self._writer.store(spoken)
         self._note(material, verdict, calls, is_ours)
-
-    def _store(self, material: Material, verdict: Verdict, calls: Sequence[LLMCall], seconds: float) -> bool:
-        working = self._taking.rule(material.claim.rule_id)
-        is_whole = working.judge.criterion.subject == "conversation"
-
-        def write(said: Verdict) -> bool:
-            return write_verdict(
-                claim=material.claim,
-                judge=working.judge,
-                verdict=said,
-                calls=calls,
-                duration_seconds=seconds,
-                conversation_id=material.conversation_id if is_whole else None,
-                earlier=material.earlier,
-            )
-
-        try:
-            return write(verdict)
-        except (DatabaseError, ValueError) as error:  # such as a character that cannot be stored
-            logger.exception("verdict not stored judge=%s turn=%d", working.rule.judge, material.claim.turn_id)
-            problem = f"The verdict could not be stored: {type(error).__name__}"
-            return write(Verdict(working.judge.name, None, error=problem))
 
     def _note(self, material: Material, verdict: Verdict, calls: Sequence[LLMCall], is_ours: bool) -> None:
         rate_limited = any(call.error_code == ErrorCode.RATE_LIMITED for call in calls)
