@@ -56,6 +56,7 @@ class FakeLLM:
         self.require_key = require_key  # other keys than this are answered with 401; empty: any
         self.requests: list[Request] = []
         self.models: tuple[str, ...] = MODELS
+        self.script: Callable[[Request], Reply] | None = None  # answers instead of queue and names
         self.port = 0
         self.connections_accepted = 0
         self.open_streams = 0
@@ -193,7 +194,10 @@ class FakeLLM:
         if refused is not None:
             await self._fail(refusal(refused), wire)
             return
-        reply = self._replies.popleft() if self._replies else reply_for_model(request, self._calls[request.model])
+        if self.script is not None:
+            reply = self.script(request)
+        else:
+            reply = self._replies.popleft() if self._replies else reply_for_model(request, self._calls[request.model])
         if reply.status != 200:
             await asyncio.sleep(reply.first_token_delay_seconds)
             await self._fail(reply, wire)

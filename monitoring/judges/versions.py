@@ -21,9 +21,18 @@ def find_judge(name: str) -> Judge:
 def current_version(judge: Judge, model: str) -> JudgeVersion:
     """Return the version of a judge as its code, prompt and settings are now. `model`: "provider/model", "" offline."""
     states = _states(judge, model)
-    fingerprint = hashlib.sha256(json.dumps(states, sort_keys=True).encode()).hexdigest()
-    version, _ = JudgeVersion.objects.get_or_create(fingerprint=fingerprint, defaults=states)
+    version, _ = JudgeVersion.objects.get_or_create(fingerprint=_fingerprint(states), defaults=states)
     return version
+
+
+def version_name(judge: Judge, model: str) -> str:
+    """Return what the current version of a judge is called, without making its row."""
+    states = _states(judge, model)
+    return str(JudgeVersion(fingerprint=_fingerprint(states), **states))
+
+
+def _fingerprint(states: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(states, sort_keys=True).encode()).hexdigest()
 
 
 def _states(judge: Judge, model: str) -> dict[str, Any]:
