@@ -7,8 +7,10 @@ where chance draws both labels from what each rater gives in all (Cohen, A coeff
 
 The interval is Student's on Fisher's scale, atanh(kappa), which stretches near 1, where kappa is skewed; its standard
 error is that of a bootstrap of whole clusters. Percentiles of the same bootstrap are too narrow, and the bootstrap of t
-misses where kappa is large and one label rare; docs/judge-quality.md says what this one covers. Two raters who never
-differ have no spread; how many differences can hide in so few items is then taken from the interval of their agreement.
+misses where kappa is large and one label rare. Where a label is so rare that few items or none have it, all of these
+see too little spread; the step is then that of independent items with UNSEEN more, spread evenly over the table, as
+Agresti and Coull do for a share (1998). Two raters who never differ have no spread at all; how many differences can
+hide in so few items is taken from the interval of their agreement. docs/judge-quality.md says what it covers.
 """
 
 import math
@@ -23,6 +25,7 @@ from monitoring.statistics.intervals import DEFAULT_SEED, Interval, share_interv
 _EQUAL = 1e-12
 _LEAST_FREEDOM = 0.1
 _MOST = 0.999_999  # atanh is infinite at 1
+UNSEEN = 4.0  # items
 MAX_STEP = 8.0  # on Fisher's scale: tanh of it is 1
 
 
@@ -62,7 +65,8 @@ def kappa_interval(tables: Floats, *, n: int, confidence: float = 0.95, seed: in
         chance = float((total.sum(axis=1) * total.sum(axis=0)).sum() / total.sum() ** 2)
         return Interval(value, max(-1.0, 1 - hidden / (1 - chance)), 1.0, n, number)
     held = min(max(value, -_MOST), _MOST)
-    step = min(quantile * _standard_error(tables, total, seed) / (1 - held**2), MAX_STEP)
+    seen = _standard_error(tables, total, seed) / (1 - held**2)
+    step = min(quantile * max(seen, _least_error(total * n / total.sum())), MAX_STEP)
     return Interval(value, math.tanh(math.atanh(held) - step), math.tanh(math.atanh(held) + step), n, number)
 
 
@@ -76,6 +80,16 @@ def _standard_error(tables: Floats, total: Floats, seed: int) -> float:
         drawn = drawn_weights(number, seed) @ flat.astype(np.float32)
         spread = float(np.nanstd(kappas(drawn.astype(np.float64).reshape(-1, *total.shape))))
     return spread * math.sqrt(number / (number - 1))
+
+
+def _least_error(total: Floats) -> float:
+    """Return the standard error on Fisher's scale, for independent items with a few more that nobody has seen."""
+    smoothed = total + UNSEEN / total.size
+    items = smoothed.sum()
+    shares, slopes = smoothed / items, _gradient(smoothed) * items
+    variance = float((shares * slopes**2).sum() - (shares * slopes).sum() ** 2) / items
+    value = float(kappas(smoothed[np.newaxis])[0])
+    return math.sqrt(max(variance, 0.0)) / (1 - min(abs(value), _MOST) ** 2)
 
 
 def _gradient(table: Floats) -> NDArray[np.float64]:
