@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from chat.models import Feedback, Turn
 from monitoring.models import CorrectedAnswer, Dataset, DatasetItem, Flag, Replay, Review, ReviewItem, Score
+from monitoring.reviewing.adding import add_to_dataset
 from monitoring.reviewing.deciding import decide
 from monitoring.reviewing.reserving import reserve
 from monitoring.reviewing.verdict import Verdicts
@@ -307,19 +308,39 @@ def test_second_reviewer_finds_nothing_of_the_first_on_any_page(client, ann):
     verdicts = Verdicts(
         turns={turn.pk: {"relevance": "PARTLY_RELEVANT"}}, corrections={turn.pk: "Fifty-five."}, note="Oddly put."
     )
-    decide(item=item, reviewer=make_member("reviewer", username="bob"), verdicts=verdicts)
-
-    for url in (item.get_absolute_url(), url_of("history", item.pk), QUEUE):
-        html = client.get(url).content.decode()
-        for hidden in ("PARTLY_RELEVANT</span>", "Fifty-five.", "Oddly put.", "1 corrected answer"):
-            assert hidden not in html, (url, hidden)
+    bob = make_member("reviewer", username="bob")
+    add_to_dataset(turn=turn, dataset_name="pump", correction="Fifty-five.", author=bob)
+    decide(item=item, reviewer=bob, verdicts=verdicts)
+    version = make_verdict("NON_RELEVANT", name="relevance", turn=turn, explanation="Judged.").judge_version
+    pages = [
+        item.get_absolute_url(),
+        url_of("history", item.pk),
+        QUEUE,
+        reverse("admin:monitoring_score_changelist"),
+        reverse("admin:monitoring_judgeversion_change", args=[version.pk]),
+    ]
+    for url in pages:
+        text = text_of(client.get(url, follow=True))
+        for hidden in (
+            "PARTLY_RELEVANT (0.50)",
+            "Partly relevant",
+            "Fifty-five.",
+            "Oddly put.",
+            "1 corrected answer",
+            "In pump",
+        ):
+            assert hidden not in text, (url, hidden)
+    assert not client.get(pages[4], follow=True).context["page"].object_list
     assert b"review-form" in client.get(item.get_absolute_url()).content
 
-    client.post(item.get_absolute_url(), form_of(item, **{f"label-{turn.pk}-relevance": "RELEVANT"}))
+    client.post(item.get_absolute_url(), form_of(item, **{f"label-{turn.pk}-relevance": "PARTLY_RELEVANT"}))
     text = text_of(client.get(item.get_absolute_url()))
-    assert "The reviewers agree on 0 of 1 label that was given twice." in text
-    assert "bob PARTLY_RELEVANT" in text
+    assert "The reviewers agree on 1 of 1 label that was given twice." in text
+    assert "bob Partly relevant ann Partly relevant agree" in text
+    assert "PARTLY_RELEVANT (0.50)" in text_of(client.get(pages[3]))
+    assert client.get(pages[4], follow=True).context["page"].object_list
     assert "Fifty-five." in text
+    assert "In pump" in text
 
 
 def test_saving_stores_and_opens_the_next(client, ann):
@@ -391,6 +412,23 @@ def test_empty_form_is_refused_in_words(client, ann):
 
     assert response.status_code == 422
     assert "Nothing is said yet" in text_of(response)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"flags": "9" * 40 + ",x,-1", "round": "9" * 40, "note": "a\0b"},
+        {"label-99999999999999999999999-relevance": "RELEVANT"},
+        {"label--relevance": "RELEVANT", "label-": "x", "correction-": "x", "hits-x": "1", "note": "Seen."},
+        {"hits-1": "9" * 40, "note": "Seen."},
+    ],
+)
+def test_fields_that_no_page_sends_break_nothing(client, ann, fields):
+    item = make_review_item()
+
+    response = client.post(item.get_absolute_url(), form_of(item, **fields))
+
+    assert response.status_code in (302, 422)
 
 
 def test_form_that_is_sent_twice_is_stored_once(client, ann):

@@ -1,5 +1,6 @@
 """One version of a judge: how well it agrees with people, whether it may flag, what it costs, and what is missing."""
 
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -26,6 +27,7 @@ from monitoring.quality.reviewers import reviewers_agreement
 from monitoring.quality.standing import gate_of
 from monitoring.quality.verdicts import DAYS, failed_figure, labels_by_day, work_by_version
 from monitoring.quality.weighting import judged_turns, weigh
+from monitoring.reviewing.opinions import hidden_from
 
 PAGE = "admin/monitoring/judgeversion/quality.html"
 PER_PAGE = 20
@@ -108,6 +110,9 @@ def _against_people(
 def _disagreements(
     request: HttpRequest, version: JudgeVersion, labelled: Labelled, criterion: Criterion
 ) -> "Page[Disagreement]":
-    """Return a page of the turns on which the judge and people differ, and after these the others."""
+    """Return a page of the turns on which the judge and people differ, and after these the others; without those that
+    wait for a second reviewer, who is not to know what the first one said."""
+    hidden = set(hidden_from(request.user).values_list("conversation", flat=True))
+    labelled = replace(labelled, turns=tuple(turn for turn in labelled.turns if turn.conversation_id not in hidden))
     paginator = Paginator(disagreements(version, labelled, criterion), PER_PAGE)
     return paginator.get_page(request.GET.get("page", "1"))

@@ -5,9 +5,10 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.views.decorators.http import require_POST
 
-from monitoring.admin.review_page import LAST, REVIEWING, item_for, to_next
+from monitoring.admin.review_page import LAST, item_for, to_next
 from monitoring.exceptions import ReservedError, ReviewError
 from monitoring.reviewing.deciding import reopen
+from monitoring.reviewing.opinions import REVIEWING
 from monitoring.reviewing.reserving import reserve
 
 

@@ -9,9 +9,11 @@ from django.views.decorators.http import require_POST
 from chat.exceptions import ChatError
 from chat.models import PipelineConfig, Turn
 from monitoring.admin.review_form import Filled
-from monitoring.admin.review_page import REVIEWING, item_for, page
+from monitoring.admin.review_page import item_for, page
+from monitoring.admin.review_parts import made_items
 from monitoring.models import CorrectedAnswer, DatasetItem, ReviewItem, Score
 from monitoring.reviewing.adding import add_to_dataset, dataset_names
+from monitoring.reviewing.opinions import REVIEWING
 
 PARTIAL = "admin/monitoring/reviewitem/_dataset.html"
 
@@ -60,11 +62,10 @@ def _added(request: HttpRequest, item: ReviewItem, turn: Turn, filled: Filled, n
 
 
 def _partial(request: HttpRequest, item: ReviewItem, turn: Turn, filled: Filled, error: str) -> HttpResponse:
-    items = DatasetItem.objects.current().filter(source_turn=turn).select_related("dataset")
     context = {
         "item": item,
         "turn": turn,
-        "items": items.prefetch_related("replays__config", "replays__turn"),
+        "items": made_items(item, [turn], request.user).get(turn.pk, ()),
         "datasets": dataset_names(request.user),
         "configs": PipelineConfig.objects.order_by("-is_default", "name", "-version"),
         "is_unanswerable": filled.is_unanswerable(turn.pk),

@@ -18,11 +18,10 @@ from monitoring.exceptions import ReservedError, ReviewError
 from monitoring.models import Review, ReviewItem
 from monitoring.reviewing.adding import dataset_names
 from monitoring.reviewing.deciding import decide
-from monitoring.reviewing.opinions import outcome_of, progress_of
+from monitoring.reviewing.opinions import REVIEWING, outcome_of, progress_of
 from monitoring.reviewing.reserving import release, reserve, reserve_next
 
 PAGE = "admin/monitoring/reviewitem/review.html"
-REVIEWING = ("monitoring.add_review", "monitoring.change_reviewitem")
 PASSED_OVER = "reviews_passed_over"  # in the session: items that this reviewer skipped
 LAST = "review_decided_last"  # in the session
 
@@ -98,7 +97,7 @@ def page(request: HttpRequest, item: ReviewItem, filled: Filled, *, status: int 
             refusal = str(error)
         item.refresh_from_db()
     outcome = outcome_of(item, request.user, is_reviewer=reviews)
-    turns = review_turns(item, filled, outcome)
+    turns = review_turns(item, filled, outcome, request.user)
     context = {
         **page_context(request, item),
         "item": item,

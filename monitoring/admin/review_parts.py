@@ -1,11 +1,11 @@
 """The parts of the review page: turns with their flags, hits, verdicts of judges, and the rows of the form."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Exists, OuterRef, Prefetch
 
 from chat.admin.transcript import TURNS_SHOWN, TranscriptTurn, rendered
 from chat.models import Feedback, Turn
@@ -13,9 +13,10 @@ from monitoring.admin.review_form import Filled, label_field
 from monitoring.flags.raising import TAKEN_BACK
 from monitoring.flags.rules import RULES
 from monitoring.judges.criteria import CRITERIA, Criterion
-from monitoring.models import DatasetItem, Flag, Replay, ReviewItem, Score
-from monitoring.reviewing.opinions import Opinions, Outcome
+from monitoring.models import DatasetItem, DatasetVersion, Flag, Replay, ReviewItem, Score
+from monitoring.reviewing.opinions import Opinions, Outcome, hidden_from
 from monitoring.reviewing.verdict import CONVERSATION_CRITERIA, TURN_CRITERIA
+from monitoring.templatetags.evaluation_values import label_words
 
 NEIGHBOURS = 3  # turns before and after a flagged one that are shown of a very long conversation
 
@@ -91,7 +92,7 @@ class ReviewTurn:
         return sum(hit.is_cited for hit in self.turn.hits.all())
 
 
-def review_turns(item: ReviewItem, filled: Filled, outcome: Outcome) -> list[ReviewTurn]:
+def review_turns(item: ReviewItem, filled: Filled, outcome: Outcome, viewer: Any) -> list[ReviewTurn]:
     """Return the conversation for review, oldest turn first. A replaced answer is shown on its own where it is flagged,
     else below the one that took its place. Eight queries, however long it is."""
     turns = list(_turns(item))
@@ -99,7 +100,7 @@ def review_turns(item: ReviewItem, filled: Filled, outcome: Outcome) -> list[Rev
     scores = _by_turn(
         Score.objects.by_judges().filter(turn__in=turns, conversation__isnull=True).select_related("judge_version")
     )
-    items = _items(turns)
+    items = made_items(item, turns, viewer)
     replaced: dict[int, list[TranscriptTurn]] = defaultdict(list)
     for turn in turns:
         if not turn.is_current and turn.pk not in flags:
@@ -190,7 +191,7 @@ def in_words(label: str) -> str:
     """Return a label as it stands beside its criterion: "Partly", "Not relevant"."""
     if label.startswith("PARTLY_"):
         return "Partly"
-    return re.sub("^NON_", "NOT_", label).replace("_", " ").capitalize()
+    return label_words(label)
 
 
 def _tone(criterion: Criterion | None, label: str) -> str:
@@ -212,11 +213,15 @@ def _by_turn(rows: Iterable[Flag | Score]) -> dict[int, list]:  # type: ignore[t
     return found
 
 
-def _items(turns: Sequence[Turn]) -> dict[int, list[DatasetItem]]:
-    """Return the items that were made from turns, each with its replays, the newest first."""
+def made_items(item: ReviewItem, turns: Iterable[Turn], viewer: Any) -> dict[int, list[DatasetItem]]:
+    """Return the items of datasets that were made from turns, each with its replays, the newest first. While a second
+    reviewer is to be blind, those that the viewer made: an expected answer is what the other one wrote."""
     replays = Prefetch("replays", Replay.objects.select_related("config", "turn").order_by("-pk"))
     made = DatasetItem.objects.current().filter(source_turn__in=turns).select_related("dataset")
+    if hidden_from(viewer).filter(pk=item.pk).exists():
+        versions = DatasetVersion.objects.filter(dataset=OuterRef("dataset"), number=OuterRef("added_in"))
+        made = made.filter(Exists(versions.filter(created_by=viewer.pk)))
     found: dict[int, list[DatasetItem]] = defaultdict(list)
-    for item in made.prefetch_related(replays):
-        found[item.source_turn_id or 0].append(item)
+    for row in made.prefetch_related(replays):
+        found[row.source_turn_id or 0].append(row)
     return found

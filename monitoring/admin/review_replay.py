@@ -7,8 +7,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from chat.models import PipelineConfig
 from monitoring.admin.review_form import Filled
-from monitoring.admin.review_page import REVIEWING, item_for, page
+from monitoring.admin.review_page import item_for, page
 from monitoring.models import DatasetItem, Replay
+from monitoring.reviewing.opinions import REVIEWING
 from monitoring.reviewing.replay import start_replay
 
 PARTIAL = "admin/monitoring/reviewitem/_replay.html"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import (
     AllValuesCheckboxFilter,
@@ -17,6 +18,7 @@ from chat.admin.base import RecordAdmin, excerpt, link, transcript_url
 from chat.templatetags.admin_values import NOTHING, usd
 from monitoring.judges.criteria import CRITERIA
 from monitoring.models import Score
+from monitoring.reviewing.opinions import hidden_from
 
 
 class CriterionFilter(DropdownFilter):
@@ -95,6 +97,13 @@ class ScoreAdmin(RecordAdmin):
         ),
     )
     readonly_fields = ("in_conversation", "verdict", "cost")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Score]:
+        """Without what a first reviewer said, to those who may be the second: they are blind to each other."""
+        hidden = hidden_from(request.user).values("conversation")
+        said_first = Q(source=Score.Source.REVIEWER, turn__conversation__in=hidden) & ~Q(reviewer=request.user.pk)
+        scores: QuerySet[Score] = super().get_queryset(request)
+        return scores.exclude(said_first)
 
     @display(description="Question")
     def question(self, score: Score) -> str:

@@ -46,7 +46,8 @@ def decide(
         locked = ReviewItem.objects.select_for_update().get(pk=item.pk)
         if Conversation.objects.filter(pk=item.conversation_id, deleted_at__isnull=False).exists():
             raise ReviewError("The conversation was deleted by its user meanwhile; there is nothing to review.")
-        review = _decided(locked, reviewer, verdicts.note, is_dismissed, seen_round or locked.round)
+        number = min(seen_round or locked.round, locked.round)
+        review = _decided(locked, reviewer, verdicts.note, is_dismissed, number)
         _write_scores(turns, reviewer, verdicts)
         for turn_id, text in verdicts.corrections.items():
             CorrectedAnswer.objects.update_or_create(review=review, turn_id=turn_id, defaults={"text": text})

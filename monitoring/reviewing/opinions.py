@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import Any
 
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from monitoring.judges.criteria import CRITERIA
 from monitoring.models import Review, ReviewItem, Score
+
+# Who has these permissions reviews.
+REVIEWING = ("monitoring.add_review", "monitoring.change_reviewitem")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,17 @@ class Outcome:
 def may_see_others(item: ReviewItem, user: Any, *, is_reviewer: bool) -> bool:
     """Whether others' reviews of the current round are open to this user: to a reviewer once the item is finished."""
     return item.is_finished or not is_reviewer
+
+
+def hidden_from(user: Any) -> QuerySet[ReviewItem]:
+    """Return the items that wait for a second review, of which this user may not see what the first reviewer said; all
+    pages that show labels leave them out. None for those who do not review."""
+    if not user.has_perms(REVIEWING):
+        return ReviewItem.objects.none()
+    given = Review.objects.filter(item=OuterRef("pk"), round=OuterRef("round"), decided_at__isnull=False)
+    return ReviewItem.objects.filter(
+        Exists(given.exclude(reviewer=user.pk)), status=ReviewItem.Status.IN_REVIEW, reviews_wanted__gt=1
+    )
 
 
 def outcome_of(item: ReviewItem, user: Any, *, is_reviewer: bool) -> Outcome:

@@ -15,6 +15,13 @@ def measure(value: float | None) -> str:
 
 
 @register.filter
+def label_words(label: str) -> str:
+    """Return a label as people read it: "Partly supported", "Not relevant"."""
+    words = label.replace("_", " ").capitalize()
+    return f"Not {words[4:]}" if words.startswith("Non ") else words
+
+
+@register.filter
 def difference(value: float | None) -> str:
     """Return a difference with its sign, "+0.012"; a dash for none."""
     return NOTHING if value is None else f"{value:+.3f}".replace("-", MINUS)
