@@ -28,6 +28,9 @@ from monitoring.judges.offline_judge import OfflineJudge
 from monitoring.judges.similarity import word_share
 
 NAME = "citation_accuracy_offline"
+# Measured on 361 answers of a language model to questions of a FAQ, five hits each. Where each sentence cites the hit
+# with the reference answer, 82 of 100 citations of an answer are right (95 % interval 77 to 86, 78 documents); where it
+# cites the hit after that one, 10 (6 to 15). The model also gave advice of its own, so 100 is not the aim.
 RANK_MAX = 999  # the largest number that a citation can have
 
 
