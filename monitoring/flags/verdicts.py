@@ -3,8 +3,10 @@ queue and open nothing. Where several versions of judges spoke of one criterion,
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from functools import reduce
+from operator import or_
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from chat.models import Feedback, Turn
 from monitoring.flags.finding import Finding
@@ -20,10 +22,8 @@ def failing(*criteria: str) -> Callable[[QuerySet[Turn]], Iterator[Finding]]:
     """Return what finds the turns that a judge gave a failing label of one of the criteria."""
 
     def find(turns: QuerySet[Turn]) -> Iterator[Finding]:
-        for turn_id, verdicts in _verdicts(turns, criteria).items():
-            bad = [score for score in verdicts if _is_failing(score)]
-            if bad:
-                yield _finding(turn_id, bad[0], _said(bad[0]))
+        for turn_id, verdicts in _verdicts(turns, criteria, failing_only=True).items():
+            yield _finding(turn_id, verdicts[0], _said(verdicts[0]))
 
     return find
 
@@ -31,10 +31,8 @@ def failing(*criteria: str) -> Callable[[QuerySet[Turn]], Iterator[Finding]]:
 def disputed(turns: QuerySet[Turn]) -> Iterator[Finding]:
     """Find thumbs up on an answer with a failing label, and thumbs down on one that got nothing but best labels."""
     liked = turns.filter(feedback__value=Feedback.Value.UP)
-    for turn_id, verdicts in _verdicts(liked, DISPUTED).items():
-        bad = [score for score in verdicts if _is_failing(score)]
-        if bad:
-            yield _finding(turn_id, bad[0], f"thumbs up, but {_said(bad[0])}")
+    for turn_id, verdicts in _verdicts(liked, DISPUTED, failing_only=True).items():
+        yield _finding(turn_id, verdicts[0], f"thumbs up, but {_said(verdicts[0])}")
     disliked = turns.filter(feedback__value=Feedback.Value.DOWN)
     for turn_id, verdicts in _verdicts(disliked, DISPUTED).items():
         heard = [score for score in verdicts if not _is_advisory(score)] or verdicts
@@ -42,13 +40,14 @@ def disputed(turns: QuerySet[Turn]) -> Iterator[Finding]:
             yield _finding(turn_id, heard[0], f"thumbs down, but {_said(heard[0])}")
 
 
-def _verdicts(turns: QuerySet[Turn], criteria: Sequence[str]) -> dict[int, list[Score]]:
+def _verdicts(turns: QuerySet[Turn], criteria: Sequence[str], *, failing_only: bool = False) -> dict[int, list[Score]]:
     """Return what judges said of turns, by turn: proven ones first, newer versions before older ones."""
+    labels = {name: CRITERIA[name].failing if failing_only else set(CRITERIA[name].labels) for name in criteria}
+    said = reduce(or_, (Q(name=name, label__in=some) for name, some in labels.items()))
     scores = (
         Score.objects.by_judges()
         .valued()
-        .filter(turn__in=turns.values("pk"), name__in=criteria, conversation__isnull=True)
-        .exclude(label="")
+        .filter(said, turn__in=turns.values("pk"), conversation__isnull=True)
         .select_related("judge_version")
         .order_by("turn_id", "-judge_version_id")
     )
@@ -56,10 +55,6 @@ def _verdicts(turns: QuerySet[Turn], criteria: Sequence[str]) -> dict[int, list[
     for score in scores:
         by_turn[score.turn_id].append(score)
     return {turn_id: sorted(found, key=_is_advisory) for turn_id, found in by_turn.items()}
-
-
-def _is_failing(score: Score) -> bool:
-    return CRITERIA[score.name].is_failing(score.label)
 
 
 def _is_best(score: Score) -> bool:
