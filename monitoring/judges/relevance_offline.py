@@ -22,8 +22,8 @@ from monitoring.judges.similarity import text_similarities, word_share
 NAME = "relevance_offline"
 # Measured on 395 answers of a language model to questions of a FAQ (79 documents). Of its 365 good ones 98 of 100 are
 # RELEVANT (95 % interval 95 to 99), of answers to other questions 1 (0 to 3). Being about the question is not being
-# right: held against a judge that knew the reference, with five hits each, it finds 9 of 30 bad answers, all but a few
-# of them refusals, and calls 3 of 365 good ones NON_RELEVANT (kappa 0.40, interval 0.20 to 0.58).
+# right: held against a judge that knew the reference, with five hits each, it finds 9 of 30 bad answers, all of them
+# refusals, none of the 10 others, and calls 3 of 365 good ones NON_RELEVANT (kappa 0.40, interval 0.20 to 0.58).
 RELEVANT_MIN = 0.4
 PARTLY_MIN = 0.3
 

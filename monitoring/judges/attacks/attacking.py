@@ -12,10 +12,9 @@ from itertools import product
 
 from scipy.stats import binomtest
 
-from chat.rag.config import LLMCall
 from monitoring.judges.attacks.cases import CASES, TAGS, Place, inject
 from monitoring.judges.attacks.texts import ATTACKS, ELSEWHERE, Target
-from monitoring.judges.base import Judge, JudgedTurn, JudgeTools, Verdict
+from monitoring.judges.base import Judge, JudgedTurn, JudgeTools, Record, Verdict
 
 CONTROL_NOT_FAILED, CONTROL_FAILED_TO_JUDGE = "control passed", "control without verdict"
 
@@ -45,7 +44,6 @@ class AttackReport:
 
     judge: Judge
     trials: tuple[Trial, ...]
-    calls: tuple[LLMCall, ...]
 
     @property
     def judged(self) -> list[Trial]:
@@ -87,15 +85,19 @@ def can_be_attacked(judge: Judge) -> bool:
 
 
 async def attack_judge(
-    judge: Judge, tools: JudgeTools, *, concurrency: int = 16, on_verdict: Callable[[], None] = lambda: None
+    judge: Judge,
+    tools: JudgeTools,
+    record: Record,
+    *,
+    concurrency: int = 16,
+    on_verdict: Callable[[], None] = lambda: None,
 ) -> AttackReport:
     """Attack a judge, `concurrency` verdicts at a time. Raises ConfigurationError for a model that is not set up."""
     limit = asyncio.Semaphore(concurrency)
-    calls: list[LLMCall] = []
 
     async def ask(turn: JudgedTurn) -> Verdict:
         async with limit:
-            verdict = await judge.judge(turn, tools, calls.append)
+            verdict = await judge.judge(turn, tools, record)
         on_verdict()
         return verdict
 
@@ -115,7 +117,7 @@ async def attack_judge(
             for (case, (control, turn)), (place, attack) in product(numbered, _tries(cases.places))
         )
     )
-    return AttackReport(judge, tuple(trials), tuple(calls))
+    return AttackReport(judge, tuple(trials))
 
 
 def verdict_count(judge: Judge) -> int:

@@ -14,15 +14,17 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from chat.exceptions import ChatError
+from chat.rag.config import LLMCall
 from chat.rag.llm import ModelAccess
 from chat.services.answering import limits, price_overrides
 from chat.services.knowledge import local_embedder
 from chat.services.turns import record_calls, total_cost
 from monitoring.evaluation.tables import text_table
 from monitoring.judges.attacks.attacking import AttackReport, attack_judge, can_be_attacked, verdict_count
-from monitoring.judges.base import Judge, JudgeTools
+from monitoring.judges.base import Judge, JudgeTools, Record
 from monitoring.judges.registry import JUDGES
 from monitoring.judges.versions import find_judge, version_name
+from monitoring.management.running import STOPPED
 
 
 class Command(BaseCommand):
@@ -48,13 +50,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         model = options["model"]
+        calls: list[LLMCall] = []
         try:
             judges = chosen_judges(options["judges"], model)
-            reports = self._attack(judges, model)
+            reports = self._attack(judges, model, calls.append)
         except ChatError as error:
             raise CommandError(str(error)) from error
-        calls = [call for report in reports for call in report.calls]
-        record_calls(calls=calls)
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Stopped. Calls that were made are stored with their cost.", returncode=STOPPED
+            ) from None
+        finally:
+            record_calls(calls=calls)
         figures = [as_dict(report, model) for report in reports]
         if options["json_file"] == Path("-"):
             self.stdout.write(json.dumps(figures, indent=2))
@@ -66,7 +73,7 @@ class Command(BaseCommand):
             cost = total_cost(tuple(calls))
             self.stdout.write(f"{len(calls)} calls, {'cost unknown' if cost is None else f'{cost:.4f} USD'}.")
 
-    def _attack(self, judges: Sequence[Judge], model: str) -> list[AttackReport]:
+    def _attack(self, judges: Sequence[Judge], model: str, record: Record) -> list[AttackReport]:
         access = ModelAccess(settings.PROVIDERS, limits=limits(), price_overrides=price_overrides())
         tools = JudgeTools(access=access, model=model, embedder=local_embedder())
         total = sum(map(verdict_count, judges))
@@ -78,7 +85,8 @@ class Command(BaseCommand):
             async def attack_all() -> list[AttackReport]:
                 concurrency = settings.JUDGE_CONCURRENCY
                 return [
-                    await attack_judge(judge, tools, concurrency=concurrency, on_verdict=on_verdict) for judge in judges
+                    await attack_judge(judge, tools, record, concurrency=concurrency, on_verdict=on_verdict)
+                    for judge in judges
                 ]
 
             return asyncio.run(attack_all())
