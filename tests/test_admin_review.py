@@ -414,6 +414,21 @@ def test_empty_form_is_refused_in_words(client, ann):
     assert "Nothing is said yet" in text_of(response)
 
 
+def test_bad_input_comes_back_also_where_another_took_the_item_over(client, ann):
+    item = make_review_item()
+    client.get(item.get_absolute_url())
+    Review.objects.update(reserved_until=timezone.now() - timedelta(seconds=1))
+    reserve(item=item, reviewer=make_member(username="bob"))
+
+    response = client.post(item.get_absolute_url(), form_of(item, note="x" * 5001))
+
+    assert response.status_code == 422
+    assert "x" * 5001 in response.content.decode()
+    assert "bob is reviewing this" in text_of(response)
+    assert client.post(item.get_absolute_url(), form_of(item, note="Shorter.")).status_code == 302
+    assert Review.objects.get(reviewer=ann).note == "Shorter."
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -12,6 +12,7 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 
 from chat.admin.base import PageAdmin, excerpt
+from chat.templatetags.admin_values import NOTHING
 from monitoring.admin import review_changes, review_dataset, review_filters, review_page, review_replay
 from monitoring.flags.rules import RULES
 from monitoring.models import Flag, ReviewItem
@@ -94,7 +95,7 @@ class ReviewItemAdmin(PageAdmin):
 
     @display(description="Priority", ordering="-priority")
     def priority_value(self, item: ReviewItem) -> str:
-        return f"{item.priority:g}"
+        return NOTHING if item.is_finished else f"{item.priority:g}"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

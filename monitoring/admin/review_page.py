@@ -95,6 +95,7 @@ def page(request: HttpRequest, item: ReviewItem, filled: Filled, *, status: int 
             review = reserve(item=item, reviewer=request.user)
         except ReservedError as error:
             refusal = str(error)
+            review = _late(request, item) if status == 422 else None
         item.refresh_from_db()
     outcome = outcome_of(item, request.user, is_reviewer=reviews)
     turns = review_turns(item, filled, outcome, request.user)
@@ -120,6 +121,13 @@ def page(request: HttpRequest, item: ReviewItem, filled: Filled, *, status: int 
         "previous": request.session.get(LAST),
     }
     return render(request, PAGE, context, status=status)
+
+
+def _late(request: HttpRequest, item: ReviewItem) -> Review | None:
+    """Return an unsaved review for a form that has to come back though somebody else has the item by now: what is
+    typed is not lost, and counts when it is saved. None for one who has decided."""
+    decided = Review.objects.filter(item=item, round=item.round, reviewer=request.user.pk, decided_at__isnull=False)
+    return None if decided.exists() else Review(item=item)
 
 
 def page_context(request: HttpRequest, item: ReviewItem | None = None, title: str = "Review") -> dict[str, Any]:

@@ -89,7 +89,7 @@
   // The reservation is held while somebody works on the item
 
   const until = new Date(form.dataset.reservedUntil).getTime();
-  const every = Math.max((until - Date.now()) / 4, 15000);
+  const every = Math.max((until - Date.now()) / 4 || 0, 15000);
   let keptAt = Date.now();
   async function holdOn() {
     if (Date.now() - keptAt < every) return;
