@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -117,13 +117,13 @@ def labels_by_day(
     version: JudgeVersion, criterion: Criterion, *, days: int = DAYS, origins: Sequence[str] = LIVE_ORIGINS
 ) -> Days:
     """Return which labels a version gave on each of the last days, quiet ones too. One query."""
-    last = timezone.now().date()
+    last = timezone.now().astimezone(UTC).date()
     first = last - timedelta(days=days - 1)
     rows = (
         _scores(origins)
-        .filter(judge_version=version, created_at__date__gte=first)
+        .filter(judge_version=version, created_at__gte=datetime.combine(first, time(), tzinfo=UTC))
         .order_by()
-        .annotate(day=TruncDate("created_at"))
+        .annotate(day=TruncDate("created_at", tzinfo=UTC))
         .values("day", "label")
     )
     counts: dict[tuple[date, str], int] = {}

@@ -70,8 +70,9 @@ def judged_turns(version: JudgeVersion, criterion: Criterion, *, origins: Sequen
     for conversation_id, label, turns in rows:
         failing, total = counts.get(conversation_id, (0, 0))
         counts[conversation_id] = (failing + (turns if criterion.is_failing(label) else 0), total + turns)
-    flagged = Flag.objects.exclude(reason=Flag.Reason.SAMPLE).filter(turn__conversation__in=counts)
-    return Judged(counts, frozenset(flagged.values_list("turn__conversation_id", flat=True)))
+    flags = Flag.objects.exclude(reason=Flag.Reason.SAMPLE).filter(turn__origin__in=origins).order_by()
+    flagged = set(flags.values_list("turn__conversation_id", flat=True).distinct())
+    return Judged(counts, frozenset(flagged & counts.keys()))
 
 
 def weigh(turns: Sequence[LabelledTurn], judged: Judged, criterion: Criterion) -> Weighted:
