@@ -1,6 +1,7 @@
 """What tests of judging have in common: finished turns, rules, and a model that judges."""
 
 import json
+import re
 from datetime import timedelta
 from itertools import count
 from typing import Any
@@ -12,6 +13,7 @@ from monitoring.judging.due import Due, find_due
 from monitoring.judging.rules import working_rules
 from monitoring.models import JudgeRule, JudgeVersion, Score
 from tests.factories import make_config, make_conversation, make_turn
+from tests.fake_replies import Request
 
 _numbers = count(1)
 VERDICT = json.dumps({"reasoning": "It says so.", "label": "RELEVANT"})
@@ -47,6 +49,12 @@ def make_many(number: int) -> list[Turn]:
         make_finished(conversation=make_conversation(user=user), config=config, question=f"Question {place}?")
         for place in range(number)
     ]
+
+
+def question_of(request: Request) -> str:
+    """Return which of the turns of `make_many` a model was asked about."""
+    match = re.search(r"Question \d+\?", request.last_user_message)
+    return match[0] if match else ""
 
 
 def due(limit: int = 1000) -> list[Due]:

@@ -46,7 +46,7 @@ class JudgeRuleAdmin(PageAdmin):
     search_fields = ("name", "judge", "model")
     search_help_text = "Searches names, judges and models"
     list_select_related = ("collection", "config")
-    ordering = ("origin", "name")
+    ordering = ("-origin", "name")
     fieldsets = (
         (None, {"fields": (("name", "is_active"), "judge", "model")}),
         ("Which turns", {"fields": (("origin", "sampling_rate"), ("collection", "config"))}),

@@ -1,15 +1,13 @@
 """Old traffic to be judged: ordered for a rule and a range of time, done when nothing in it waits for a verdict."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
 from monitoring.exceptions import JudgingError
 from monitoring.judging.due import count_open
-from monitoring.judging.rules import Window, WorkingRule, problem_of, working_rules
+from monitoring.judging.rules import Window, problem_of, working_rules
 from monitoring.models import Backfill, JudgeRule
 
 Status = Backfill.Status
@@ -40,23 +38,18 @@ def cancel_backfill(*, backfill: Backfill) -> None:
 
 
 def count_in_range(rule: JudgeRule, begin: datetime, end: datetime) -> int:
-    """Return how many turns of a range have no final verdict by a rule. A few queries."""
-    return count_open(_over(rule, begin, end))
+    """Return how many turns of a range have no final verdict by a rule; 0 for a rule that cannot judge."""
+    return sum(count_open(working, Window(begin, end)) for working in working_rules(rules=[rule]))
 
 
 def close_finished() -> int:
-    """Mark the backfills in which nothing is open as done; return how many."""
+    """Mark the backfills in which nothing is open as done; return how many. Those of a rule that cannot judge wait."""
     closed = 0
     for backfill in Backfill.objects.filter(status=Status.RUNNING).select_related("rule"):
-        rules = _over(backfill.rule, backfill.begin, backfill.end)
-        if rules and not count_open(rules):
+        rule = backfill.rule
+        can_judge = not problem_of(judge=rule.judge, model=rule.model)
+        if can_judge and not count_in_range(rule, backfill.begin, backfill.end):
             closed += Backfill.objects.filter(pk=backfill.pk, status=Status.RUNNING).update(
                 status=Status.DONE, finished_at=timezone.now()
             )
     return closed
-
-
-def _over(rule: JudgeRule, begin: datetime, end: datetime) -> Sequence[WorkingRule]:
-    """Return a rule as it looks at a range; none when it cannot judge."""
-    window = (Window(begin, end),)
-    return [replace(working, windows=window) for working in working_rules(rules=[rule], newest=timedelta(0))]

@@ -9,28 +9,21 @@ A verdict is final when it has a value, or an error that is not to be tried agai
 last answer, when nothing has happened in it for a while; when it goes on, it is judged again at its new last answer.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 
-from monitoring.judging.rules import WorkingRule
+from monitoring.judging.rules import Window, WorkingRule
 
-# The parts of a WITH: `matching` has a row for each turn that matches a rule, in the sample or not, with the verdict
-# that it has; `open` has those that wait for a verdict, each once for each judge version.
+# `matching` has the turns that match a rule in a range of time, in the sample or not, with the verdict that they have.
+# One statement for each rule and range: its values are known when it is planned, so that conditions that do not apply
+# cost nothing and the others are estimated well, with a week of turns as with an hour.
 MATCHING_SQL = """
-WITH asked AS (
-    SELECT *
-      FROM jsonb_to_recordset(%(asked)s::jsonb)
-        AS asked (
-               rule_id bigint, version_id bigint, judge text, origin text, collection_id bigint, config_id bigint,
-               sampling_rate double precision, of_conversation boolean, needs_reference boolean,
-               begins_at timestamptz, ends_at timestamptz
-           )
-), reference AS (
+WITH reference AS (
     SELECT turn_id FROM monitoring_correctedanswer WHERE text <> ''
      UNION
     SELECT source_turn_id
@@ -42,29 +35,27 @@ WITH asked AS (
       JOIN monitoring_datasetitem AS item ON item.id = evaluated.item_id
      WHERE evaluated.turn_id IS NOT NULL AND item.expected_answer <> ''
 ), matching AS (
-    SELECT asked.rule_id, asked.version_id, turn.id AS turn_id, turn.finished_at,
-           score.id AS score_id, score.value, score.retry_at,
-           asked.sampling_rate >= 1
-           OR ('x' || left(md5(asked.judge || ':' || turn.id), 8))::bit(32)::bigint / 4294967296.0 < asked.sampling_rate
+    SELECT turn.id AS turn_id, turn.finished_at, score.id AS score_id, score.value, score.retry_at,
+           %(sampling_rate)s >= 1
+           OR ('x' || left(md5(%(judge)s || ':' || turn.id), 8))::bit(32)::bigint / 4294967296.0 < %(sampling_rate)s
            AS is_sampled
-      FROM asked
-      JOIN chat_turn AS turn
-        ON turn.status = 'DONE'
-       AND turn.answer <> ''
-       AND turn.finished_at >= asked.begins_at
-       AND turn.finished_at < asked.ends_at
-       AND turn.origin = asked.origin
-       AND (asked.collection_id IS NULL OR turn.collection_id = asked.collection_id)
-       AND (asked.config_id IS NULL OR turn.config_id = asked.config_id)
+      FROM chat_turn AS turn
       JOIN chat_conversation AS conversation
         ON conversation.id = turn.conversation_id
        AND conversation.deleted_at IS NULL
       LEFT JOIN monitoring_score AS score
         ON score.turn_id = turn.id
-       AND score.judge_version_id = asked.version_id
+       AND score.judge_version_id = %(version_id)s
        AND score.source = 'JUDGE'
-     WHERE (NOT asked.needs_reference OR turn.id IN (SELECT turn_id FROM reference))
-       AND (NOT asked.of_conversation
+     WHERE turn.status = 'DONE'
+       AND turn.answer <> ''
+       AND turn.finished_at >= %(begins_at)s
+       AND turn.finished_at < %(ends_at)s
+       AND turn.origin = %(origin)s
+       AND (%(collection_id)s IS NULL OR turn.collection_id = %(collection_id)s)
+       AND (%(config_id)s IS NULL OR turn.config_id = %(config_id)s)
+       AND (NOT %(needs_reference)s OR turn.id IN (SELECT turn_id FROM reference))
+       AND (NOT %(of_conversation)s
             OR (turn.is_current
                 AND turn.finished_at <= now() - make_interval(secs => %(quiet_seconds)s)
                 AND NOT EXISTS (
@@ -77,12 +68,6 @@ WITH asked AS (
                             OR (other.is_current AND other.status = 'DONE' AND other.answer <> ''
                                 AND other.position > turn.position))
                 )))
-), open AS (
-    SELECT DISTINCT ON (turn_id, version_id) *
-      FROM matching
-     WHERE is_sampled
-       AND (score_id IS NULL OR (value IS NULL AND retry_at IS NOT NULL))
-     ORDER BY turn_id, version_id, rule_id
 )
 """
 
@@ -91,14 +76,15 @@ WITH asked AS (
 DUE_SQL = (
     MATCHING_SQL
     + """
-SELECT open.rule_id, open.version_id, open.turn_id
-  FROM open
+SELECT matching.turn_id, matching.finished_at, COALESCE(claim.starts, 0) AS starts
+  FROM matching
   LEFT JOIN monitoring_judgeclaim AS claim
-    ON claim.turn_id = open.turn_id
-   AND claim.judge_version_id = open.version_id
- WHERE (open.retry_at IS NULL OR open.retry_at <= now())
+    ON claim.turn_id = matching.turn_id
+   AND claim.judge_version_id = %(version_id)s
+ WHERE is_sampled
+   AND (score_id IS NULL OR (value IS NULL AND retry_at <= now()))
    AND (claim.id IS NULL OR claim.leased_until < now())
- ORDER BY COALESCE(claim.starts, 0), open.finished_at DESC, open.turn_id DESC, open.version_id
+ ORDER BY starts, finished_at DESC, turn_id DESC
  LIMIT %(limit)s
 """
 )
@@ -107,55 +93,62 @@ OPEN_COUNT_SQL = (
     MATCHING_SQL
     + """
 SELECT count(*)
-  FROM open
+  FROM matching
+ WHERE is_sampled
+   AND (score_id IS NULL OR (value IS NULL AND retry_at IS NOT NULL))
 """
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A turn to be judged, and by which rule."""
+    """A turn to be judged, and by which rule. `starts`: how often a process died over it."""
 
     rule_id: int
     version_id: int
     turn_id: int
+    finished_at: datetime
+    starts: int = 0
 
 
 def find_due(rules: Sequence[WorkingRule], *, limit: int) -> list[Due]:
-    """Return what is due by these rules, in the order in which it is to be judged. One query."""
-    if not rules:
-        return []
+    """Return what is due by these rules, in the order in which it is to be judged; what two rules ask of one judge
+    version is due by the first. A query for each rule and range."""
+    found: dict[tuple[int, int], Due] = {}
+    asked = [(working, working.version_id, window) for working in rules for window in working.windows]
     with connection.cursor() as cursor:
-        cursor.execute(DUE_SQL, {**parameters(rules), "limit": limit})
-        return [Due(*row) for row in cursor.fetchall()]
+        for working, version_id, window in asked:
+            if version_id is None:
+                continue
+            cursor.execute(DUE_SQL, {**parameters(working, window), "limit": limit})
+            for turn_id, finished_at, starts in cursor.fetchall():
+                due = Due(working.rule.pk, version_id, turn_id, finished_at, starts)
+                found.setdefault((turn_id, version_id), due)
+    ordered = sorted(found.values(), key=lambda due: (-due.starts, due.finished_at, due.turn_id, -due.version_id))
+    return ordered[::-1][:limit]
 
 
-def count_open(rules: Sequence[WorkingRule]) -> int:
-    """Return how many turns have no final verdict by these rules, also those on their way or to be tried again."""
-    if not rules:
-        return 0
+def count_open(working: WorkingRule, window: Window) -> int:
+    """Return how many turns of a range have no final verdict by a rule, also those on their way or to be tried again.
+    One query."""
     with connection.cursor() as cursor:
-        cursor.execute(OPEN_COUNT_SQL, parameters(rules))
+        cursor.execute(OPEN_COUNT_SQL, parameters(working, window))
         return int(cursor.fetchone()[0])
 
 
-def parameters(rules: Sequence[WorkingRule]) -> dict[str, Any]:
+def parameters(working: WorkingRule, window: Window) -> dict[str, Any]:
     """Return what MATCHING_SQL is about."""
-    asked = [
-        {
-            "rule_id": working.rule.pk,
-            "version_id": working.version_id,
-            "judge": working.rule.judge,
-            "origin": working.rule.origin,
-            "collection_id": working.rule.collection_id,
-            "config_id": working.rule.config_id,
-            "sampling_rate": working.rule.sampling_rate,
-            "of_conversation": working.judge.criterion.subject == "conversation",
-            "needs_reference": working.judge.needs_reference,
-            "begins_at": window.begins_at.isoformat(),
-            "ends_at": window.ends_at.isoformat() if window.ends_at else "infinity",
-        }
-        for working in rules
-        for window in working.windows
-    ]
-    return {"asked": json.dumps(asked), "quiet_seconds": settings.SESSION_QUIET_MINUTES * 60}
+    rule = working.rule
+    return {
+        "version_id": working.version_id,
+        "judge": rule.judge,
+        "origin": rule.origin,
+        "collection_id": rule.collection_id,
+        "config_id": rule.config_id,
+        "sampling_rate": rule.sampling_rate,
+        "of_conversation": working.judge.criterion.subject == "conversation",
+        "needs_reference": working.judge.needs_reference,
+        "quiet_seconds": settings.SESSION_QUIET_MINUTES * 60,
+        "begins_at": window.begins_at,
+        "ends_at": window.ends_at or "infinity",
+    }

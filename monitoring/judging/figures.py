@@ -24,13 +24,11 @@ DAY = timedelta(hours=24)
 COUNTS_SQL = (
     MATCHING_SQL
     + """
-SELECT rule_id,
-       count(DISTINCT turn_id) AS matching,
-       count(DISTINCT turn_id) FILTER (WHERE is_sampled) AS sampled,
-       count(DISTINCT turn_id) FILTER (WHERE is_sampled AND value IS NOT NULL) AS judged,
-       count(DISTINCT turn_id) FILTER (WHERE is_sampled AND score_id IS NOT NULL AND value IS NULL) AS failed
+SELECT count(*) AS matching,
+       count(*) FILTER (WHERE is_sampled) AS sampled,
+       count(*) FILTER (WHERE is_sampled AND value IS NOT NULL) AS judged,
+       count(*) FILTER (WHERE is_sampled AND score_id IS NOT NULL AND value IS NULL) AS failed
   FROM matching
- GROUP BY rule_id
 """
 )
 
@@ -76,31 +74,29 @@ class Preview:
 
 
 def figures_of(rules: Iterable[JudgeRule]) -> dict[int, Figures]:
-    """Return the figures of rules, by id. Two queries, and one or two for each rule that can judge."""
+    """Return the figures of rules, by id. One query, and two for each rule that can judge."""
     rules = list(rules)
-    window = (Window(timezone.now() - DAY),)
-    counts = _count([WorkingRule(one.rule, one.judge, one.version_id, window) for one in working_rules(rules=rules)])
+    window = Window(timezone.now() - DAY)
+    counts = {working.rule.pk: _count(working, window) for working in working_rules(rules=rules)}
     spending = spending_of([rule.pk for rule in rules])
-    found = {}
-    for rule in rules:
-        problem = problem_of(judge=rule.judge, model=rule.model)
-        known = None if problem else counts.get(rule.pk, Counts())
-        found[rule.pk] = Figures(known, spending[rule.pk], problem)
-    return found
+    problems = {rule.pk: problem_of(judge=rule.judge, model=rule.model) for rule in rules}
+    return {rule.pk: Figures(counts.get(rule.pk), spending[rule.pk], problems[rule.pk]) for rule in rules}
 
 
 def preview_of(rule: JudgeRule) -> Preview | None:
     """Return what a rule that may not be saved would look at; None for a judge that there is not. Five queries."""
     if rule.judge not in JUDGES:
         return None
-    since = timezone.now() - DAY
-    working = WorkingRule(rule, JUDGES[rule.judge], None, (Window(since),))
-    counts = _count([working]).get(rule.pk, Counts())
+    window = Window(timezone.now() - DAY)
+    working = WorkingRule(rule, JUDGES[rule.judge], None, (window,))
+    counts = _count(working, window)
     with connection.cursor() as cursor:
-        cursor.execute(NEWEST_SQL, {**parameters([working]), "limit": SHOWN})
+        cursor.execute(NEWEST_SQL, {**parameters(working, window), "limit": SHOWN})
         ids = [row[0] for row in cursor.fetchall()]
     newest = Turn.objects.select_related("config", "collection").in_bulk(ids)
-    turns = Turn.objects.filter(status=Turn.Status.DONE, finished_at__gte=since, conversation__deleted_at__isnull=True)
+    turns = Turn.objects.filter(
+        status=Turn.Status.DONE, finished_at__gte=window.begins_at, conversation__deleted_at__isnull=True
+    )
     cost = cost_per_verdict(judge=rule.judge, model=rule.model)
     return Preview(
         turns.exclude(answer="").count(),
@@ -122,9 +118,7 @@ def cost_per_verdict(*, judge: str, model: str) -> Decimal | None:
     return mean
 
 
-def _count(rules: list[WorkingRule]) -> dict[int | None, Counts]:
-    if not rules:
-        return {}
+def _count(working: WorkingRule, window: Window) -> Counts:
     with connection.cursor() as cursor:
-        cursor.execute(COUNTS_SQL, parameters(rules))
-        return {row[0]: Counts(*row[1:]) for row in cursor.fetchall()}
+        cursor.execute(COUNTS_SQL, parameters(working, window))
+        return Counts(*cursor.fetchone())

@@ -7,9 +7,11 @@ loses what is on its way and no more: its claims end by themselves, and another 
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -35,8 +37,10 @@ logger = logging.getLogger(__name__)
 
 # A failed verdict is tried again as a whole, so a call itself is repeated once and no more.
 ATTEMPTS_OF_A_CALL = 2
-# Flags of turns are raised for many together, that often.
-FLAG_SECONDS = 0.5
+# One for so many hands is taken ahead.
+TAKEN_AHEAD = 4
+# Flags of turns are raised for many together: that often, and when nothing is due any more.
+FLAG_SECONDS = 2.0
 # So often one looks for what is due while there are free hands.
 IDLE_SECONDS = 0.5
 # A model that has too many requests is waited for so long; after that others may use the process.
@@ -68,6 +72,8 @@ class Worker:
         fewer = replace(limits(), max_attempts=min(ATTEMPTS_OF_A_CALL, settings.LLM_MAX_ATTEMPTS))
         self._access = ModelAccess(settings.PROVIDERS, limits=fewer, price_overrides=price_overrides())
         self._embedder = local_embedder()
+        self._ahead = concurrency // TAKEN_AHEAD
+        self._ready: deque[Material] = deque()
         self._database = DatabaseThread()
         self._writer = Writer(self._database)
         self._to_flag: set[int] = set()
@@ -78,6 +84,7 @@ class Worker:
         beside = [asyncio.create_task(self._renew()), asyncio.create_task(self._raise_flags_now_and_then())]
         try:
             await self._work()
+            await self._database.run(self._give_back)
             if not self._error and self._is_over:
                 self.counts.has_more = await self._database.run(self._taking.is_anything_due)
         finally:
@@ -94,26 +101,40 @@ class Worker:
     def _is_over(self) -> bool:
         return time.monotonic() >= self._until
 
+    @property
+    def _goes_on(self) -> bool:
+        return not self._error and not self._is_over
+
     async def _work(self) -> None:
-        """Keep as many turns on their way as there are hands, until nothing is due or the time is over."""
+        """Keep as many turns on their way as there are hands, until nothing is due or the time is over. Some are taken
+        ahead, so that a free hand does not wait for the database."""
         running: set[asyncio.Task[None]] = set()
+        taking: asyncio.Task[list[Material]] | None = None
         while True:
-            free = self._concurrency - len(running)
-            if free and not self._is_over and not self._error and self._taking.may_have_more:
-                try:
-                    taken = await self._database.run(self._taking.take, free)
-                except DatabaseError as error:
-                    self._error, taken = error, []
-                running |= {asyncio.create_task(self._judge(one)) for one in taken}
-            if not running:
+            while self._ready and len(running) < self._concurrency and self._goes_on:
+                running.add(asyncio.create_task(self._judge(self._ready.popleft())))
+            wanted = self._concurrency + self._ahead - len(running) - len(self._ready)
+            if not taking and self._goes_on and self._taking.may_have_more and wanted >= max(1, self._ahead // 2):
+                taking = asyncio.create_task(self._database.run(self._taking.take, wanted))
+            if not running and not taking:
                 pause = self._taking.pause_seconds
-                if self._error or self._is_over or not 0 < pause <= LONGEST_PAUSE_SECONDS:
+                if not self._goes_on or not 0 < pause <= LONGEST_PAUSE_SECONDS:
                     return
                 await asyncio.sleep(pause)
                 continue
-            done, running = await asyncio.wait(running, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            under_way: set[asyncio.Task[Any]] = running | ({taking} if taking else set())
+            done, _ = await asyncio.wait(under_way, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            running -= done
             for task in done:
                 self._error = self._error or task.exception()
+            if taking in done:
+                if taking and not taking.exception():
+                    self._ready.extend(taking.result())
+                taking = None
+
+    def _give_back(self) -> None:
+        """Let others take what was taken ahead and not begun."""
+        release([one.claim for one in self._ready])
 
     async def _judge(self, material: Material) -> None:
         """Judge one turn. An error of the database ends the work."""
