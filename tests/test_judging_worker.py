@@ -25,6 +25,7 @@ from monitoring.judging.backfills import cancel_backfill, close_finished, order_
 from monitoring.judging.claims import claim_due
 from monitoring.judging.forgetting import forget_deleted
 from monitoring.judging.scores import DIED
+from monitoring.judging.warming import warm_up
 from monitoring.judging.worker import work_on_due
 from monitoring.models import Flag, JudgeClaim, JudgeRule, Score
 from tests.factories import make_conversation, make_feedback, make_turn
@@ -92,6 +93,30 @@ def test_judges_without_a_model_work_without_a_key(settings):
     score = Score.objects.get()
     assert (score.name, score.calls, score.cost_usd) == ("groundedness", 0, Decimal(0))
     assert LLMCall.objects.count() == 0
+
+
+def test_a_quiet_conversation_is_judged_as_a_whole_at_its_last_answer(fake_llm, settings):
+    settings.SESSION_QUIET_MINUTES = 5
+    make_rule(judge="session_quality_offline")
+    conversation = make_conversation()
+    make_finished(conversation=conversation, finished_at=ago(minutes=20))
+    last = make_finished(conversation=conversation, finished_at=ago(minutes=10))
+
+    work()
+    assert work().valued == 0
+
+    score = Score.objects.get()
+    assert (score.name, score.turn_id, score.conversation_id) == ("session_quality", last.pk, conversation.pk)
+
+
+def test_warming_up_lets_each_judge_without_a_model_speak_once(fake_llm):
+    make_rule(judge="groundedness_offline")
+    make_rule(judge="refusal_offline")
+    make_rule(judge="toxicity_offline", is_active=False)
+    make_rule()
+
+    assert warm_up() == 2
+    assert Score.objects.count() == len(fake_llm.requests) == 0
 
 
 def test_what_verdicts_cost_is_kept_apart_from_the_answers(fake_llm):
