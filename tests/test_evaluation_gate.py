@@ -8,6 +8,8 @@ from django.core.management import CommandError, call_command
 from chat.models import Document
 from monitoring.evaluation.gate import MissingResultsError, markdown, rule
 from monitoring.exceptions import EvaluationError
+from monitoring.judges.registry import JUDGES
+from monitoring.judges.versions import current_version
 from monitoring.models import EvaluationItem, EvaluationRun, ItemScore
 from tests.factories import make_dataset, make_evaluation_item, make_item, make_run
 from tests.knowledge import make_knowledge
@@ -168,3 +170,36 @@ def test_what_cannot_be_judged_ends_with_2(dataset, args, message):
 def test_a_minimum_that_is_none_is_refused(dataset, text):
     with pytest.raises(CommandError, match=r"such as mrr=-0\.01"):
         gate("--baseline", "text", "--candidate", "text", "--min", text)
+
+
+def judged(runs, before, after):
+    for run, value in zip(runs, (before, after), strict=True):
+        EvaluationRun.objects.filter(pk=run.pk).update(judge_model="fake/judge")
+        run.refresh_from_db()
+        for row in run.items.all():
+            row.scores.create(name="answer_correctness", value=value, label="good", judge_version="1")
+
+
+def test_a_judge_that_is_not_proven_closes_no_gate(runs):
+    judged(runs, 1.0, 0.0)
+
+    report = rule(*runs, {"mrr": -0.03, "answer_correctness": 0.0})
+
+    assert report.passed
+    assert [ruling.word for ruling in report.rulings] == ["passed", "advice only"]
+    assert "| advice only | the difference is below the minimum |" in markdown(report)
+
+
+def test_a_gate_that_asks_unproven_judges_only_cannot_judge(runs):
+    judged(runs, 0.0, 1.0)
+
+    with pytest.raises(MissingResultsError, match="not proven against people"):
+        rule(*runs, {"answer_correctness": 0.0})
+
+
+def test_a_proven_judge_closes_the_gate(runs):
+    judged(runs, 1.0, 0.0)
+    version = current_version(JUDGES["answer_correctness"], "fake/judge")
+    type(version).objects.filter(pk=version.pk).update(standing="PROVEN")
+
+    assert not rule(*runs, {"mrr": -0.03, "answer_correctness": 0.0}).passed

@@ -5,15 +5,20 @@ questions is at least that minimum. The estimate counts, not the whole interval,
 against itself has an interval that reaches below a small minimum; `whole_interval` asks for more: that the lower end is
 at least the minimum, which proves it to 97.5 %. What is missing is no pass: a run that is not finished, an answer that
 failed, a measure that was not scored for the same questions.
+
+A judge that is not proven against people closes no gate: what it says is reported, and does not count. A gate that asks
+for nothing else cannot judge.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitoring.evaluation.comparison import CandidateComparison, RunComparison, compare_runs, headline
 from monitoring.evaluation.results import load_results
 from monitoring.evaluation.tables import comparison_rows, markdown_table, with_interval
 from monitoring.exceptions import EvaluationError
+from monitoring.judges.registry import JUDGES
+from monitoring.judges.versions import is_proven
 from monitoring.models import EvaluationRun
 
 SHOWN_CHANGES = 20
@@ -33,6 +38,11 @@ class Ruling:
     minimum: float
     passed: bool
     reason: str
+    counts: bool = True  # False: by a judge that is not proven
+
+    @property
+    def word(self) -> str:
+        return ("passed" if self.passed else "failed") if self.counts else "advice only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,7 @@ class GateReport:
 
     @property
     def passed(self) -> bool:
-        return all(ruling.passed for ruling in self.rulings)
+        return all(ruling.passed for ruling in self.rulings if ruling.counts)
 
     @property
     def candidate(self) -> CandidateComparison:
@@ -63,10 +73,22 @@ def rule(
         if name in minimums:
             raise MissingResultsError(f'"{name}" cannot be compared: {reason}.')
     rulings = tuple(
-        _ruling(name, minimum, comparison.candidates[0], whole_interval=whole_interval)
+        replace(
+            _ruling(name, minimum, comparison.candidates[0], whole_interval=whole_interval),
+            counts=_may_block(name, candidate.judge_model),
+        )
         for name, minimum in minimums.items()
     )
+    if not any(ruling.counts for ruling in rulings):
+        raise MissingResultsError(
+            f"{', '.join(minimums)}: only by judges that are not proven against people, and these close no gate. Name a"
+            " measure too, such as --min mrr=-0.01, or let people review until a judge is proven (Judges in the admin)."
+        )
     return GateReport(comparison, rulings)
+
+
+def _may_block(name: str, model: str) -> bool:
+    return name not in JUDGES or is_proven(JUDGES[name], model)
 
 
 def check_complete(baseline: EvaluationRun, candidate: EvaluationRun, measures: Sequence[str]) -> None:
@@ -127,7 +149,7 @@ def markdown(report: GateReport) -> str:
 
 def _figures(report: GateReport, ruling: Ruling) -> list[str]:
     difference = report.candidate.measures[ruling.measure].paired.difference
-    return [with_interval(difference, sign="+"), f"{ruling.minimum:+g}", "passed" if ruling.passed else "failed"]
+    return [with_interval(difference, sign="+"), f"{ruling.minimum:+g}", ruling.word]
 
 
 def _ruling(name: str, minimum: float, found: CandidateComparison, *, whole_interval: bool) -> Ruling:

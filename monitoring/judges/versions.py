@@ -25,6 +25,12 @@ def current_version(judge: Judge, model: str) -> JudgeVersion:
     return version
 
 
+def is_proven(judge: Judge, model: str) -> bool:
+    """Whether this judge, exactly as it judges now, was held against people and agrees with them."""
+    proven = JudgeVersion.objects.filter(standing=JudgeVersion.Standing.PROVEN)
+    return proven.filter(fingerprint=_fingerprint(_states(judge, model))).exists()
+
+
 def version_name(judge: Judge, model: str) -> str:
     """Return what the current version of a judge is called, without making its row."""
     states = _states(judge, model)

@@ -72,8 +72,7 @@ class Command(RunsCommand):
         )
         self.stdout.write(text_table(comparison_rows(found.measures)))
         for ruling in report.rulings:
-            word = "passed" if ruling.passed else "failed"
-            self.stdout.write(f"{ruling.measure} >= {ruling.minimum:+g}: {word}, {ruling.reason}")
+            self.stdout.write(f"{ruling.measure} >= {ruling.minimum:+g}: {ruling.word}, {ruling.reason}")
         if not report.passed:
             raise CommandError("The gate is closed.", returncode=FAILED)
         self.stdout.write("The gate is open.")
