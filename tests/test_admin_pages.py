@@ -164,8 +164,10 @@ def test_page_of_a_user_says_what_groups_may_do_with_evaluations(client, staff, 
 
     page = " ".join(client.get(_page(operator)).content.decode().split())
 
-    assert "documents, datasets and evaluation runs. operator: that, manages documents, collections" in page
-    assert "prices and datasets, and starts, cancels and resumes evaluation runs." in page
+    assert "datasets, evaluation runs and scores, and reviews answers. operator: reads that, manages documents" in page
+    assert "datasets and judge rules, and starts, cancels and resumes evaluation runs." in page
+    assert reviewer.has_perm("monitoring.add_review") and not operator.has_perm("monitoring.add_review")
+    assert operator.has_perm("monitoring.change_judgerule") and not reviewer.has_perm("monitoring.change_judgerule")
     assert reviewer.has_perms(["monitoring.view_dataset", "monitoring.view_evaluationrun"])
     assert not reviewer.has_perm("monitoring.change_dataset") and not reviewer.has_perm("monitoring.add_evaluationrun")
     verbs = ["add_dataset", "change_dataset", "add_evaluationrun", "change_evaluationrun", "view_evaluationrun"]
