@@ -52,6 +52,7 @@ from monitoring.models import JudgeClaim, JudgeRule, Score
 from ragsite.prepare import schedule
 from tests.fakes import FakeLLM, Reply
 from tests.judged import VERDICT, make_many, make_rule, question_of
+from tests.judging_process import Workers
 from tests.knowledge import make_knowledge
 
 QUESTIONS = ["How is the pump started?", "How often is the filter cleaned?", "How is the valve opened?"]
@@ -63,22 +64,21 @@ def show(figure: str, value: float, unit: str, against: object, **more: object) 
     )
 
 
-def start(fake_llm: FakeLLM, *command: str) -> subprocess.Popen[bytes]:
-    """Start a process on this database and this model, in a group of its own."""
+def environment(fake_llm: FakeLLM) -> dict[str, str]:
+    """Return what names this database and this model to another process. Without a pool, as the cluster's worker is."""
     head, _, query = os.environ["DATABASE_URL"].partition("?")
-    url = head.rpartition("/")[0] + f"/{connection.settings_dict['NAME']}" + (f"?{query}" if query else "")
-    own = {"DATABASE_URL": url, "LLM_PROVIDERS": f"fake={fake_llm.base_url}", "RAGSITE_LOG_LEVEL": "WARNING"}
-    return subprocess.Popen([sys.executable, *command], cwd=ROOT, env=os.environ | own, start_new_session=True)
+    return {
+        "DATABASE_URL": head.rpartition("/")[0]
+        + f"/{connection.settings_dict['NAME']}"
+        + (f"?{query}" if query else ""),
+        "LLM_PROVIDERS": f"fake={fake_llm.base_url}",
+        "RAGSITE_LOG_LEVEL": "WARNING",
+        "RAGSITE_DATABASE_POOL_SIZE": "0",
+    }
 
 
-def start_worker(fake_llm: FakeLLM, concurrency: int) -> subprocess.Popen[bytes]:
-    # As the cluster's worker has it: no pool of connections.
-    os.environ["RAGSITE_DATABASE_POOL_SIZE"] = "0"
-    return start(fake_llm, "-m", "tests.judging_process", str(LEASE_SECONDS), str(concurrency))
-
-
-def end(process: subprocess.Popen[bytes], number: int = signal.SIGKILL) -> None:
-    os.killpg(process.pid, number)
+def end(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(60)
     except subprocess.TimeoutExpired:
@@ -94,26 +94,24 @@ def wait_for(condition: object, seconds: float = LONGEST_SECONDS, pause: float =
         time.sleep(pause)
 
 
-def measure_rate(fake_llm: FakeLLM, turns: int, concurrency: int) -> None:
+def measure_rate(fake_llm: FakeLLM, workers: Workers, turns: int, concurrency: int) -> None:
     """One worker, from its first request to the last score."""
     make_many(turns)
     fake_llm.enqueue(*[Reply(VERDICT, first_token_delay_seconds=ANSWER_SECONDS)] * turns)
-    process = start_worker(fake_llm, concurrency)
-    try:
-        wait_for(lambda: fake_llm.chat_requests)
-        worker = psutil.Process(process.pid)
-        begin, used = time.monotonic(), sum(worker.cpu_times()[:2])
-        wait_for(lambda: Score.objects.count() >= turns, pause=0.1)
-        seconds, used = time.monotonic() - begin, sum(worker.cpu_times()[:2]) - used
-    finally:
-        end(process)
+    pid = workers.start()
+    wait_for(lambda: fake_llm.chat_requests)
+    worker = psutil.Process(pid)
+    begin, used = time.monotonic(), sum(worker.cpu_times()[:2])
+    wait_for(lambda: Score.objects.count() >= turns, pause=0.1)
+    seconds, used = time.monotonic() - begin, sum(worker.cpu_times()[:2]) - used
+    workers.kill(pid)
     assert Score.objects.valued().count() == turns == LLMCall.objects.count()
     more = {"concurrency": concurrency, "turns": turns, "answer_seconds": ANSWER_SECONDS}
     show("verdicts_per_second", turns / seconds, "1/s", 50, ideal=concurrency / ANSWER_SECONDS, **more)
     show("processor_seconds_a_verdict", used / turns, "s", None, of="the worker's process, without the database")
 
 
-def measure_kills(fake_llm: FakeLLM, turns: int, concurrency: int, kills: int) -> None:
+def measure_kills(fake_llm: FakeLLM, workers: Workers, turns: int, concurrency: int, kills: int) -> None:
     """Kill the worker at random moments while the model answers; then let one finish."""
     dice = random.Random(11)
     before, asked_before = Score.objects.count(), len(fake_llm.chat_requests)
@@ -122,18 +120,16 @@ def measure_kills(fake_llm: FakeLLM, turns: int, concurrency: int, kills: int) -
     cut = Counter[str]()  # how often a turn was on its way when a process was killed
     for _ in range(kills):
         asked = len(fake_llm.chat_requests)
-        process = start_worker(fake_llm, concurrency)
+        pid = workers.start()
         wait_for(lambda asked=asked: len(fake_llm.chat_requests) > asked or Score.objects.count() == before + turns)
         time.sleep(dice.uniform(0, 2 * ANSWER_SECONDS))
-        end(process)
+        workers.kill(pid)
         asked_for = Counter(question_of(request) for request in fake_llm.chat_requests[asked_before:])
         claimed = set(JudgeClaim.objects.values_list("turn__question", flat=True))
         cut.update(question for question in claimed if asked_for[question] > cut[question])
-    process = start_worker(fake_llm, concurrency)
-    try:
-        wait_for(lambda: Score.objects.count() >= before + turns, pause=0.1)
-    finally:
-        end(process)
+    pid = workers.start()
+    wait_for(lambda: Score.objects.count() >= before + turns, pause=0.1)
+    workers.kill(pid)
     scored = list(Score.objects.filter(turn__in=wanted).values_list("turn", flat=True))
     paid = sum(request.finished for request in fake_llm.chat_requests[asked_before:])
     more = {"kills": kills, "due": turns, "paid": paid, "in_flight_at_kills": cut.total()}
@@ -152,7 +148,8 @@ def measure_delay(fake_llm: FakeLLM, samples: int) -> None:
     tools = tools_of(config)
     call_command("createcachetable", verbosity=0)
     schedule()
-    process = start(fake_llm, "manage.py", "qcluster", "--skip-checks")
+    command = [sys.executable, "manage.py", "qcluster", "--skip-checks"]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environment(fake_llm), start_new_session=True)
     delays = []
     try:
         wait_for(lambda: Heartbeat.objects.exists())
@@ -165,7 +162,7 @@ def measure_delay(fake_llm: FakeLLM, samples: int) -> None:
             delays.append(time.monotonic() - begin)
             time.sleep(1)
     finally:
-        end(process, signal.SIGTERM)
+        end(process)
     first, *usual = delays
     usual.sort()
     more = {"samples": samples, "judges": judges, "first_after_start_seconds": round(first, 2)}
@@ -187,8 +184,10 @@ def main() -> None:
             defaults = list(JudgeRule.objects.filter(is_active=True).values_list("pk", flat=True))
             JudgeRule.objects.update(is_active=False)
             make_rule(name="bench")
-            measure_rate(fake_llm, options.turns, options.concurrency)
-            measure_kills(fake_llm, options.turns, options.concurrency, options.kills)
+            own = environment(fake_llm)
+            with Workers(own, lease_seconds=LEASE_SECONDS, concurrency=options.concurrency) as workers:
+                measure_rate(fake_llm, workers, options.turns, options.concurrency)
+                measure_kills(fake_llm, workers, options.turns, options.concurrency, options.kills)
             JudgeRule.objects.filter(pk__in=defaults).update(is_active=True)
             measure_delay(fake_llm, options.samples)
     finally:

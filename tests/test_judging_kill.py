@@ -2,9 +2,6 @@
 
 import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 
@@ -17,10 +14,10 @@ from chat.rag.config import Provider
 from monitoring.judging.claims import clear_claims
 from monitoring.judging.scores import DIED
 from monitoring.models import JudgeClaim, JudgeRule, Score
-from tests.conftest import ROOT
 from tests.fake_replies import Reply
 from tests.fakes import FakeLLM
 from tests.judged import VERDICT, due, make_many, make_rule, question_of
+from tests.judging_process import Workers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -38,22 +35,21 @@ def test_a_process_killed_ten_times_loses_nothing_and_pays_for_what_was_on_its_w
         fake_llm.enqueue(*[Reply(VERDICT, first_token_delay_seconds=ANSWER_SECONDS)] * 10 * TURNS)
         cut = Counter[str]()  # how often a turn was on its way when a process was killed
 
-        for _ in range(KILLS):
-            asked = len(fake_llm.chat_requests)
-            process = start(fake_llm)
-            assert fake_llm.wait_until(lambda asked=asked: len(fake_llm.chat_requests) > asked, 60)
-            time.sleep(random.uniform(0, 3 * ANSWER_SECONDS))
-            kill(process)
-            asked_for = Counter(question_of(request) for request in fake_llm.chat_requests)
-            claimed = set(JudgeClaim.objects.values_list("turn__question", flat=True))
-            # What was taken and not asked for yet costs nothing; what was cut before counts once.
-            cut.update(question for question in claimed if asked_for[question] > cut[question])
-        assert due() or JudgeClaim.objects.exists(), "the last process had something left to do"
-        process = start(fake_llm)
-        try:
+        with Workers(environment(fake_llm), lease_seconds=LEASE_SECONDS, concurrency=CONCURRENCY) as workers:
+            for _ in range(KILLS):
+                asked = len(fake_llm.chat_requests)
+                worker = workers.start()
+                assert fake_llm.wait_until(lambda asked=asked: len(fake_llm.chat_requests) > asked, 60)
+                time.sleep(random.uniform(0, 3 * ANSWER_SECONDS))
+                workers.kill(worker)
+                asked_for = Counter(question_of(request) for request in fake_llm.chat_requests)
+                claimed = set(JudgeClaim.objects.values_list("turn__question", flat=True))
+                # What was taken and not asked for yet costs nothing; what was cut before counts once.
+                cut.update(question for question in claimed if asked_for[question] > cut[question])
+            assert due() or JudgeClaim.objects.exists(), "the last process had something left to do"
+            worker = workers.start()
             assert fake_llm.wait_until(lambda: Score.objects.count() == TURNS, 120)
-        finally:
-            kill(process)
+            workers.kill(worker)
 
         paid = [request for request in fake_llm.chat_requests if request.finished]
 
@@ -66,19 +62,12 @@ def test_a_process_killed_ten_times_loses_nothing_and_pays_for_what_was_on_its_w
     assert cut.total() <= KILLS * CONCURRENCY
 
 
-def start(fake_llm):
+def environment(fake_llm):
     head, _, query = os.environ["DATABASE_URL"].partition("?")
     name = connection.settings_dict["NAME"]
-    environment = os.environ | {
+    return {
         "DATABASE_URL": head.rpartition("/")[0] + f"/{name}" + (f"?{query}" if query else ""),
         "LLM_PROVIDERS": f"fake={fake_llm.base_url}",
         "LLM_MAX_ATTEMPTS": "1",
         "RAGSITE_LOG_LEVEL": "WARNING",
     }
-    command = [sys.executable, "-m", "tests.judging_process", str(LEASE_SECONDS), str(CONCURRENCY)]
-    return subprocess.Popen(command, cwd=ROOT, env=environment)
-
-
-def kill(process):
-    process.send_signal(signal.SIGKILL)
-    process.wait(30)

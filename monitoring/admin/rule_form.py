@@ -36,7 +36,12 @@ class JudgeRuleForm(forms.ModelForm):  # type: ignore[type-arg] # not subscripta
             "daily_cap_calls",
             "daily_cap_usd",
         )
-        labels = {"is_active": "On", "daily_cap_calls": "Verdicts", "daily_cap_usd": "Dollars", "sampling_rate": "Share"}
+        labels = {
+            "is_active": "On",
+            "daily_cap_calls": "Verdicts",
+            "daily_cap_usd": "Dollars",
+            "sampling_rate": "Share",
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
