@@ -173,15 +173,17 @@ needs_knowledge = pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("answer", "outcome", "reason"),
     [
-        ("To start it, press the green button for three seconds [1].", "FIXED", "it says 1 of 1 sentence of"),
-        ("Press the green button for 30 seconds [1].", "STILL_WRONG", "it says 0 of 1 sentence"),
-        ("The filter is cleaned every four weeks [1].", "STILL_WRONG", "it says 0 of 1 sentence"),
+        ("To start it, press the green button for three seconds [1].", "FIXED", "says 1 of 1 sentences"),
+        ("Close the valve.\n\nPress the green button for three seconds.\n\nUse warm water.", "FIXED", "1 of its own 3"),
+        ("The lamp of the valve turns yellow at night [1].", "STILL_WRONG", "says 0 of 1 sentences"),
+        ("Press the green button for 30 seconds to start the pump [1].", "STILL_WRONG", "0 of its own 1 stand there"),
         ("I do not know.", "STILL_WRONG", "It only says that it does not know."),
     ],
 )
 def test_rule_without_a_model_tells_green_from_red(item, fake_llm, answer, outcome, reason):
-    item.expected_answer = "Press the green button for 3 seconds." if "30" in answer else item.expected_answer
-    item.save()
+    if "30" in answer:
+        item.expected_answer = "Press the green button for 3 seconds."
+        item.save()
     fake_llm.enqueue(answer)
 
     replay = replayed(item)
@@ -193,16 +195,17 @@ def test_rule_without_a_model_tells_green_from_red(item, fake_llm, answer, outco
 
 
 @needs_knowledge
-def test_half_an_answer_is_not_to_be_told(item, fake_llm):
-    item.expected_answer = "Press the green button for three seconds. Then unlock the yellow cover with a key."
+def test_too_little_text_is_not_to_be_told(item, fake_llm):
+    item.expected_answer = "Yes."
     item.save()
     fake_llm.enqueue("Press the green button for three seconds [1].")
 
     replay = replayed(item)
 
-    assert replay.outcome == "UNKNOWN"
-    assert "it says 1 of 2 sentences" in replay.reason
-    assert "Missing: Then unlock the yellow cover" in replay.reason
+    assert (replay.outcome, replay.reason) == (
+        "UNKNOWN",
+        "There is too little text for a rule; a judge's model could tell.",
+    )
 
 
 @needs_knowledge

@@ -14,6 +14,7 @@ from chat.exceptions import ConfigurationError
 from chat.models import PipelineConfig
 from chat.models.conversation import Origin
 from chat.services.answering import tools_of
+from chat.services.knowledge import local_embedder
 from chat.services.turns import record_calls
 from chat.services.unattended import Answered, answer, record_turn, request_of
 from monitoring.evaluation.questions import Question, load_questions
@@ -61,7 +62,7 @@ def run_replay(replay_id: int) -> str:
         history=question.history,
     )
     answered = asyncio.run(answer(request, tools))
-    decided = _decided(question, answered, JudgeTools(tools.access, judge_model(), tools.embedder))
+    decided = _decided(question, answered, JudgeTools(tools.access, judge_model(), local_embedder()))
     return _close(replay, decided, answered)
 
 
