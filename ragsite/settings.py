@@ -193,6 +193,7 @@ Q_CLUSTER: dict[str, Any] = {
     "timeout": 1800,
     "retry": 2400,  # must exceed the time limit, or a slow task would be started twice
     "max_attempts": 3,
+    "recycle": 5000,  # tasks; a new process loads the judges' models again
     "ack_failures": True,
     "save_limit": 1000,
     "poll": 0.5,
