@@ -67,4 +67,4 @@ def drawn(turns: QuerySet[Turn]) -> Iterator[Finding]:
         return
     answered = turns.filter(status__in=ANSWERED).annotate(draw=Draw(Value(SAMPLE_SALT), "pk")).filter(draw__lt=rate)
     for turn_id in answered.values_list("pk", flat=True):
-        yield Finding(turn_id, f"one of {rate:.3g} of the answers", weight=sample_weight())
+        yield Finding(turn_id, f"stands for {sample_weight():.3g} answers", weight=sample_weight())

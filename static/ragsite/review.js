@@ -14,6 +14,8 @@
   const verdict = (part) => part.querySelector(".rv-verdict");
   const say = (text) => { byId("review-status").textContent = text; };
   let current = null;
+  // Whom c, h, j, a and r are about: the turn worked on last, also when its labels are all given and the conversation's come.
+  let turn = form.querySelector(".rv-flagged") || form.querySelector(".rv-turn");
 
   // The row that digits go to
 
@@ -23,6 +25,7 @@
     current = row;
     row.classList.add("is-active");
     const part = partOf(row);
+    if (part.matches(".rv-turn")) turn = part;
     const now = part.querySelector(".rv-now");
     if (now) now.textContent = row.dataset.ask;
     if (focus) (chosen(row) || row.querySelector("input")).focus({ preventScroll: true });
@@ -125,9 +128,9 @@
   // Keys
 
   const typing = (element) => element.matches("textarea, select, input:not([type=radio], [type=checkbox])");
-  const click = (selector) => { const button = typeof selector === "string" ? current && partOf(current).querySelector(selector) : selector; button?.click(); return Boolean(button); };
+  const click = (selector) => { const button = typeof selector === "string" ? turn?.querySelector(selector) : selector; button?.click(); return Boolean(button); };
   const write = (area) => { if (!area) return false; const fold = area.closest("details"); if (fold) fold.open = true; area.focus(); return true; };
-  const toggle = (selector) => { const fold = current && partOf(current).querySelector(selector); if (fold) fold.open = !fold.open; return Boolean(fold); };
+  const toggle = (selector) => { const fold = turn?.querySelector(selector); if (fold) fold.open = !fold.open; return Boolean(fold); };
   const KEYS = {
     ArrowDown: () => step(1),
     ArrowUp: () => step(-1),
@@ -135,7 +138,7 @@
     ArrowLeft: () => stepTurn(-1),
     d: () => click(byId("review-dismiss")),
     s: () => click(byId("review-skip")),
-    c: () => write(current && partOf(current).querySelector(".rv-verdict textarea")),
+    c: () => write(turn?.querySelector(".rv-verdict textarea")),
     n: () => write(byId("review-note")),
     h: () => toggle(".rv-hits"),
     j: () => toggle(".rv-judges"),

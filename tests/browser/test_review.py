@@ -69,6 +69,12 @@ def test_three_items_are_reviewed_by_keyboard_and_one_is_replayed_to_green(site,
     for digit in "3312112":  # relevance, groundedness, context, citations, refusal, toxicity of both
         page.keyboard.press(digit)
     expect(page.locator(".rv-row.is-active")).to_contain_text("Session quality")
+    # Letters go into the corrected answer of the turn, though the marked criterion is the conversation's.
+    page.keyboard.press("c")
+    page.keyboard.type("sad")
+    page.keyboard.press("Escape")
+    expect(page.locator(".rv-flagged .rv-verdict textarea")).to_have_value("sad")
+    assert page.url == first
     page.keyboard.press("3")
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: url != first and url.endswith("/review/"))
