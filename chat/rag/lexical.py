@@ -10,7 +10,8 @@ same language are summed.
 
 Where a word is frequent, reading all its postings costs more than it tells. So the rarest words find the chunks: a
 word's postings are read while those of the rarer ones are fewer than `min_postings`, or all of them together no more
-than `max_postings`. The best `scored_chunks` of these are scored by all words.
+than `max_postings`. The best `scored_chunks` of these are scored by all words. From 300,000 chunks on both limits grow
+with their number, by `postings_share` and `scored_share`, because every word is then as many times more frequent.
 
 Its score is a sum of multiples of 2^-20, which are added exactly in any order: the same chunk has the same score in
 every plan that PostgreSQL may choose.
@@ -115,7 +116,8 @@ terms AS MATERIALIZED (
            %(k1)s::float8 * (1 - %(b)s::float8) AS flat,
            %(k1)s::float8 * %(b)s::float8 / nullif(average_length, 0) AS slope,
            coalesce(sum(postings) OVER rarer, 0) < %(min_postings)s
-               OR sum(postings) OVER rarer_or_this <= %(max_postings)s AS is_read
+               OR sum(postings) OVER rarer_or_this
+                  <= greatest(%(max_postings)s, %(postings_share)s::float8 * chunk_count) AS is_read
       FROM counted_terms
     WINDOW rarer_or_this AS (ORDER BY document_frequency, language, lexeme),
            rarer AS (rarer_or_this GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
@@ -127,7 +129,11 @@ found AS (
      WHERE is_read
   GROUP BY chunk_id
   ORDER BY score DESC, chunk_id
-     LIMIT greatest(%(scored_chunks)s, %(depth)s)
+     LIMIT greatest(
+           %(scored_chunks)s,
+           %(depth)s,
+           (SELECT max(chunk_count) * %(scored_share)s::float8 FROM searched)::bigint
+     )
 ),
 best AS (
     SELECT chunk_id, found.score + coalesce(frequent.score, 0) AS score
