@@ -76,7 +76,7 @@ def test_the_list_shows_what_each_rule_did(operator):
     page = operator.get(url("changelist"))
 
     text = " ".join(page.content.decode().split())
-    assert "3 match, 1 of 3 judged, 1 failed" in text
+    assert "3 match, 1 of 3 judged, 1 unscored" in text
     assert "2 of 10" in text
     assert "cannot judge" in text
     assert figures_of([rule, off])[rule.pk].counts == Counts(3, 3, 1, 1)

@@ -80,7 +80,7 @@ class JudgeRuleAdmin(PageAdmin):
         counts = rule.figures.counts
         if counts is None:
             return NOTHING
-        return f"{counts.matching:,} match, {counts.judged:,} of {counts.sampled:,} judged, {counts.failed:,} failed"
+        return f"{counts.matching:,} match, {counts.judged:,} of {counts.sampled:,} judged, {counts.failed:,} unscored"
 
     @display(description="Spent today (UTC)")
     def spent(self, rule: Any) -> str:
