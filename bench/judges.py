@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -86,9 +87,9 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def wait_for(condition: object, seconds: float = LONGEST_SECONDS, pause: float = 0.02) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = LONGEST_SECONDS, pause: float = 0.02) -> None:
     deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         if time.monotonic() > deadline:
             raise SystemExit("it took too long")
         time.sleep(pause)
