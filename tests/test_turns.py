@@ -65,9 +65,24 @@ def test_finish_records_everything(turn):
     assert (turn.status, turn.answer, turn.removed_citations, turn.search_seconds) == ("DONE", "So [1].", 2, 0.01)
     assert turn.cost_usd == Decimal("0.00027")
     assert turn.embed_seconds is None
+    assert (turn.hit_count, turn.cited_count, turn.top_similarity) == (1, 1, 0.7)
     call = turn.calls.get()
     assert (call.input_tokens, call.cached_input_tokens, call.output_tokens) == (100, 40, 20)
     assert (call.input_usd_per_million, call.cached_input_usd_per_million) == (Decimal("1.5"), None)
+
+
+def test_search_that_found_nothing_is_told_from_no_search(turn, alice):
+    unsearched = start_conversation(user=alice, question="Who?")
+    for one in (turn, unsearched):
+        claim_turn(one.pk)
+
+    finish_turn(turn_id=turn.pk, status="DONE", result=replace(RESULT, hits=(), cited_ranks=()))
+    finish_turn(turn_id=unsearched.pk, status="FAILED", result=AnswerResult.empty())
+
+    turn.refresh_from_db()
+    unsearched.refresh_from_db()
+    assert (turn.hit_count, turn.cited_count, turn.top_similarity) == (0, 0, None)
+    assert (unsearched.hit_count, unsearched.cited_count, unsearched.top_similarity) == (None, None, None)
 
 
 def test_hit_of_a_chunk_that_is_gone_keeps_its_text(turn):

@@ -75,6 +75,12 @@ class Turn(models.Model):
         null=True, help_text="The answer says that nothing relevant was found. Empty: not finished."
     )
     removed_citations = models.PositiveIntegerField(null=True, help_text="Citations of hits that do not exist.")
+    # Of its hits, which may be forgotten before the numbers are.
+    hit_count = models.PositiveSmallIntegerField(null=True, help_text="Empty: it was not searched.")
+    cited_count = models.PositiveSmallIntegerField(null=True, help_text="Hits that the answer cites.")
+    top_similarity = models.FloatField(
+        null=True, help_text="Cosine of the most similar hit, -1 to 1. Empty: not computed, or no hit."
+    )
     degraded = models.CharField(
         max_length=300, blank=True, default="", help_text="What was left out or replaced on the way."
     )

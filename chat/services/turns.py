@@ -108,6 +108,7 @@ def finish_turn(
         turn.prompt_name, turn.prompt_sha256 = result.prompt_name, result.prompt_sha256
         turn.nothing_found = result.nothing_found if status == Turn.Status.DONE else None
         turn.removed_citations = result.removed_citations
+        _count_hits(turn, result)
         turn.degraded = result.degraded[:300]
         turn.error_code, turn.error_message = error_code, error_message
         turn.rewrite_seconds = result.times.rewrite_seconds
@@ -201,6 +202,13 @@ def _announce(turn: Turn) -> None:
         status=turn.status,
         origin=turn.origin,
     )
+
+
+def _count_hits(turn: Turn, result: AnswerResult) -> None:
+    if result.hits or result.times.search_seconds is not None:
+        turn.hit_count = len(result.hits)
+        turn.cited_count = sum(hit.rank in result.cited_ranks for hit in result.hits)
+        turn.top_similarity = max((hit.similarity for hit in result.hits if hit.similarity is not None), default=None)
 
 
 def _hit_rows(turn: Turn, result: AnswerResult, *, forget: bool) -> list[Hit]:
