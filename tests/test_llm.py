@@ -170,6 +170,27 @@ def test_cached_and_reasoning_tokens_are_read(fake_llm):
     assert call.usage == Usage(100, 50, cached_input_tokens=64, reasoning_tokens=30)
 
 
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        ({"reasoning_tokens": 94}, Usage(32, 103, reasoning_tokens=94)),  # as xAI counts
+        ({}, Usage(32, 103, reasoning_tokens=94)),  # as Google's server does
+    ],
+)
+def test_thoughts_that_are_counted_beside_the_completion_are_output(fake_llm, details, expected):
+    usage = {
+        "prompt_tokens": 32,
+        "completion_tokens": 9,
+        "total_tokens": 135,
+        "completion_tokens_details": details,
+    }
+    fake_llm.enqueue(Reply("Yes.", usage=usage))
+
+    _, [call], _ = ask(make_access(fake_llm), make_request())
+
+    assert call.usage == expected
+
+
 def test_price_is_copied_into_the_call(fake_llm):
     override = PriceOverride("fake/default", datetime(2026, 1, 1, tzinfo=UTC), Decimal(2), Decimal(8))
 

@@ -66,7 +66,7 @@ def test_calls_beside_an_answer_are_no_part_of_its_cost(config, fake_llm):
     call = CallData(Purpose.JUDGE, "fake/judge", "judge_v1", "0" * 64, duration_seconds=1.0)
 
     record_calls(calls=[call], turn_id=turn.pk)
-    record_calls(calls=[call])
+    record_calls(calls=[call], origin=Origin.EVALUATION)
 
     before, turn = turn.cost_usd, Turn.objects.get(pk=turn.pk)
     assert turn.cost_usd == before

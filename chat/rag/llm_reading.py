@@ -119,7 +119,11 @@ class Reading:
 
 
 def usage_from(counts: object) -> Usage | None:
-    """Return the tokens of a `usage` object; None when it is absent, null, or not made of counts."""
+    """Return the tokens of a `usage` object; None when it is absent, null, or not made of counts.
+
+    Most servers count thoughts as part of the completion. xAI and Google's servers count them beside it, and in the
+    total: whatever the total has beyond the prompt was written by the model, and is billed as output.
+    """
     if not isinstance(counts, dict):
         return None
     given, made = counts.get("prompt_tokens"), counts.get("completion_tokens", 0)
@@ -127,6 +131,9 @@ def usage_from(counts: object) -> Usage | None:
         return None
     cached = _detail(counts, "prompt_tokens_details", "cached_tokens")
     reasoning = _detail(counts, "completion_tokens_details", "reasoning_tokens")
+    total = counts.get("total_tokens")
+    beside = max(0, total - given - made) if isinstance(total, int) else 0
+    made, reasoning = made + beside, max(reasoning, beside)
     return Usage(given, made, cached_input_tokens=min(cached, given), reasoning_tokens=min(reasoning, made))
 
 

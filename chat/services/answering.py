@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from django.conf import settings
 
-from chat.models import ModelPrice, PipelineConfig, Turn
+from chat.models import PipelineConfig, Turn
 from chat.rag.config import AnswerRequest, Exchange, SearchMode
 from chat.rag.llm import Limits, ModelAccess
-from chat.rag.prices import PriceOverride
 from chat.rag.retrieve import Tools
 from chat.services.knowledge import embedder_of, local_embedder
-from chat.services.remembered import Remembered
+from chat.services.prices import price_overrides
+
+__all__ = ["HISTORY_TURNS", "limits", "prepare", "price_overrides", "tools_of"]
 
 HISTORY_TURNS = 6  # earlier exchanges given to the model
 
@@ -51,21 +52,6 @@ def limits() -> Limits:
         between_tokens_seconds=settings.LLM_BETWEEN_TOKENS_TIMEOUT_SECONDS,
         total_seconds=settings.LLM_TOTAL_TIMEOUT_SECONDS,
         max_attempts=settings.LLM_MAX_ATTEMPTS,
-    )
-
-
-@Remembered
-def price_overrides() -> tuple[PriceOverride, ...]:
-    """Return the prices that administrators set in place of the published ones."""
-    return tuple(
-        PriceOverride(
-            model=row.model,
-            input_usd_per_million=row.input_usd_per_million,
-            output_usd_per_million=row.output_usd_per_million,
-            cached_input_usd_per_million=row.cached_input_usd_per_million,
-            valid_from=row.valid_from,
-        )
-        for row in ModelPrice.objects.all()
     )
 
 

@@ -12,8 +12,10 @@ from psycopg import sql
 
 from chat.exceptions import ConfigurationError, EmbeddingError, IngestError
 from chat.models import Chunk, Collection, Embedder, Embedding
+from chat.models.conversation import Origin
 from chat.rag.chunk import CHUNK_TOKENS_DEFAULT, CHUNK_TOKENS_MAX, CHUNK_TOKENS_MIN, embedding_text
 from chat.rag.embed import LOCAL_NAME, LocalEmbedder, TextEmbedder, get_embedder, get_local_embedder
+from chat.services.embedding import embed_documents, embed_query
 
 # Chunks embedded in one go: enough of like length for full batches, few enough for a progress bar that moves.
 EMBED_BATCH_CHUNKS = 256
@@ -83,12 +85,20 @@ def register_embedder(*, name: str) -> Embedder:
     vectors are.
     """
     embedder = Embedder.objects.filter(name=name).first()
-    dimensions = embedder.dimensions if embedder else _embedder_named(name).dimensions
+    dimensions = embedder.dimensions if embedder else _ask_dimensions(name)
     with transaction.atomic():
         embedder, _ = Embedder.objects.get_or_create(name=name, defaults={"dimensions": dimensions})
         if not _index_exists(embedder):
             _create_index(embedder)
     return embedder
+
+
+def _ask_dimensions(name: str) -> int:
+    """Return how long the vectors of an embedder are, of which there is no row yet."""
+    embedder = _embedder_named(name)
+    if name == LOCAL_NAME:
+        return embedder.dimensions  # without loading it
+    return int(embed_query(embedder, "dimensions", origin=Origin.USER).vectors.shape[1])
 
 
 def _index_exists(embedder: Embedder) -> bool:
@@ -148,8 +158,9 @@ def active_embedders() -> tuple[list[tuple[int, TextEmbedder]], list[str]]:
 
 
 def embed_texts(texts: Sequence[str], embedders: Sequence[tuple[int, TextEmbedder]]) -> Vectors:
-    """Return the vectors of `texts` by each embedder. Raises EmbeddingError, ConfigurationError."""
-    vectors = {pk: embedder.embed_documents(texts).vectors for pk, embedder in embedders}
+    """Return the vectors of `texts` by each embedder, and store what its server is paid. Raises EmbeddingError,
+    ConfigurationError."""
+    vectors = {pk: embed_documents(embedder, texts, origin=Origin.USER).vectors for pk, embedder in embedders}
     for pk, embedder in embedders:
         if vectors[pk].shape != (len(texts), embedder.dimensions):
             raise EmbeddingError(

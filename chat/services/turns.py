@@ -148,9 +148,12 @@ def finish_turn(
     return True
 
 
-def record_calls(*, calls: Sequence[CallData], turn_id: int | None = None) -> None:
-    """Store calls that were made beside an answer, such as a judge's; they are no part of what the turn cost."""
-    LLMCall.objects.bulk_create([_call_row(turn_id, call) for call in calls])
+def record_calls(*, calls: Sequence[CallData], turn_id: int | None = None, origin: str | None = None) -> None:
+    """Store calls that were made beside an answer, such as a judge's; they are no part of what the turn cost.
+
+    `origin` says what they were made for. None: what the turn was asked for, so that calls without a turn need one.
+    """
+    LLMCall.objects.bulk_create([_call_row(turn_id, call, origin) for call in calls])
 
 
 def total_cost(calls: tuple[CallData, ...]) -> Decimal | None:
@@ -237,12 +240,14 @@ def _hit_rows(turn: Turn, result: AnswerResult, *, forget: bool) -> list[Hit]:
     ]
 
 
-def _call_row(turn_id: int | None, call: CallData) -> LLMCall:
+def _call_row(turn_id: int | None, call: CallData, origin: str | None = None) -> LLMCall:
     usage: dict[str, Any] = (
         {
             "input_tokens": call.usage.input_tokens,
             "cached_input_tokens": min(call.usage.cached_input_tokens, call.usage.input_tokens),
             "output_tokens": call.usage.output_tokens,
+            # Of an estimate's output it is not known what was thought.
+            "reasoning_tokens": None if call.usage.estimated else call.usage.reasoning_tokens,
             "tokens_estimated": call.usage.estimated,
         }
         if call.usage
@@ -250,6 +255,7 @@ def _call_row(turn_id: int | None, call: CallData) -> LLMCall:
     )
     return LLMCall(
         turn_id=turn_id,
+        origin=origin,
         purpose=call.purpose,
         model=call.model,
         response_model=call.response_model,

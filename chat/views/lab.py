@@ -14,9 +14,11 @@ from django.views.decorators.http import require_GET
 
 from chat.exceptions import ChatError
 from chat.models import Collection, Embedder, PipelineConfig
+from chat.models.conversation import Origin
 from chat.rag.config import Hit, SearchMode
 from chat.rag.recall import Recall, measure_recall
 from chat.rag.search import is_relevant, search, uses_index
+from chat.services.embedding import embed_query
 from chat.services.knowledge import embedder_of
 
 TONES = 8  # colours of lab.css for chunks; the letter tells them apart where a colour comes again
@@ -107,7 +109,7 @@ def compare(
     begun = time.perf_counter()
     vector, embed_seconds, error = None, None, ""
     try:
-        vector = embedder_of(embedder).embed_query(question).vector.tolist()
+        vector = embed_query(embedder_of(embedder), question, origin=Origin.USER).vector.tolist()
         embed_seconds = time.perf_counter() - begun
     except ChatError as failure:
         error = str(failure)

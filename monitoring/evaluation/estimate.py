@@ -75,6 +75,7 @@ def cost_per_answer(model: str) -> Decimal | None:
 def cost_per_verdict(model: str) -> Decimal | None:
     """Return what judging one answer by this model cost lately, all judges of it together; None: unknown."""
     calls = LLMCall.objects.filter(model=model, purpose=Purpose.JUDGE, cost_usd__isnull=False, turn__isnull=False)
+    calls = calls.filter(origin=None)  # a turn that was judged again and again to measure the judge is no example
     turns = calls.order_by("-turn_id").values_list("turn_id", flat=True).distinct()[:RECENT_TURNS]
     found = calls.filter(turn__in=list(turns)).aggregate(cost=Sum("cost_usd"), turns=Count("turn", distinct=True))
     return found["cost"] / found["turns"] if found["turns"] else None

@@ -1,7 +1,8 @@
 """The round trip on live turns, which have no expected answer: a sample of answers that users got.
 
 Of each, the made question and the second answer are recorded as a turn with origin EVALUATION, in a conversation called
-"Round trip of turn N", and what making the question cost with turn N. The similarities are the report's.
+"Round trip of turn N", and what making the question cost with turn N, with that origin too. The similarities are the
+report's.
 """
 
 from collections.abc import Callable
@@ -88,7 +89,7 @@ def go_round_trips(turns: list[Turn], on_progress: Callable[[], None]) -> LiveRo
 
 def _record(turn: Turn, examination: Examination) -> None:
     with transaction.atomic():
-        record_calls(calls=examination.calls, turn_id=turn.pk)
+        record_calls(calls=examination.calls, turn_id=turn.pk, origin=Origin.EVALUATION)
         if again := examination.answered_again:
             title = round_trip_title(turn.pk)
             record_turn(answered=again, config=turn.config, origin=Origin.EVALUATION, title=title)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from django.db import IntegrityError, transaction
 
 from chat.exceptions import ChatError
+from chat.models.conversation import Origin
 from chat.services.turns import record_calls
 from monitoring.evaluation.answers import Answering
 from monitoring.evaluation.lease import ClaimLostError, Lease, RunCancelledError, claim
@@ -89,7 +90,7 @@ def evaluate_retrieval(run: EvaluationRun, lease: Lease, working: Working) -> bo
         try:
             with transaction.atomic():
                 write_results(run.pk, results)
-                record_calls(calls=searcher.calls)
+                record_calls(calls=searcher.calls, origin=Origin.EVALUATION)
                 lease.advance(len(results), calls=searcher.calls, embed_seconds=searcher.embed_seconds)
         except IntegrityError as error:
             raise ClaimLostError(f"Run {run.pk} has results of another process.") from error

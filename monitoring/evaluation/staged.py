@@ -5,6 +5,7 @@ from django.db import transaction
 
 from chat.database import in_database
 from chat.exceptions import ChatError
+from chat.models.conversation import Origin
 from chat.rag.config import LLMCall
 from chat.rag.retrieve import retrieve
 from chat.services.answering import tools_of
@@ -51,5 +52,5 @@ class StagedRetrieval(ItemWork):
     def _record(self, result: Result, calls: list[LLMCall]) -> None:
         with transaction.atomic():
             write_results(self._run.pk, [result])
-            record_calls(calls=calls)
+            record_calls(calls=calls, origin=Origin.EVALUATION)
             self.lease.advance(1, calls=calls)

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from scipy.optimize import differential_evolution
 
 from chat.models import PipelineConfig
+from chat.models.conversation import Origin
 from chat.rag.config import Bm25, Fusion, FusionMethod, Recipe, SearchMode
+from chat.services.turns import record_calls
 from monitoring.evaluation.measures.registry import RETRIEVAL_MEASURES
 from monitoring.evaluation.questions import Question
 from monitoring.evaluation.retrieval import BATCH_QUESTIONS, QuestionVectors, Ranking, Searcher
@@ -151,6 +153,7 @@ def rank_all(
     rankings: list[Ranking] = []
     for begin in range(0, len(questions), BATCH_QUESTIONS):
         rankings += searcher.rankings(questions[begin : begin + BATCH_QUESTIONS])
+        record_calls(calls=searcher.calls, origin=Origin.EVALUATION)
     return rankings
 
 

@@ -17,13 +17,14 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from chat.models import Turn
+from chat.models.conversation import Origin
 from chat.rag.config import LLMCall
 from chat.rag.llm import ErrorCode
 from chat.services.turns import record_calls
 from monitoring.judges.base import Judge, Verdict
 from monitoring.judging.claims import Claim
 from monitoring.judging.material import NEVER, Earlier
-from monitoring.models import Score
+from monitoring.models import JudgeRule, Score
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +68,10 @@ def write_verdicts(spoken: Sequence[Spoken]) -> list[bool]:
         _store([one for one, mine in zip(spoken, is_ours, strict=True) if mine])
         for one, mine in zip(spoken, is_ours, strict=True):
             if one.calls:
-                known = mine or Turn.objects.filter(pk=one.claim.turn_id).exists()
-                record_calls(calls=one.calls, turn_id=one.claim.turn_id if known else None)
+                if mine or Turn.objects.filter(pk=one.claim.turn_id).exists():
+                    record_calls(calls=one.calls, turn_id=one.claim.turn_id)
+                else:
+                    record_calls(calls=one.calls, origin=_origin_of(one.claim))
     for one, mine in zip(spoken, is_ours, strict=True):
         if not mine:
             logger.warning("claim lost turn=%d version=%d", one.claim.turn_id, one.claim.version_id)
@@ -91,6 +94,12 @@ def retry_time(attempts: int, *, now: datetime | None = None) -> datetime | None
         return None
     wait = FIRST_WAIT * float(WAIT_FACTOR ** (attempts - 1))
     return (now or timezone.now()) + wait * random.uniform(0.5, 1.0)  # noqa: S311 # no secret
+
+
+def _origin_of(claim: Claim) -> str:
+    """Return the origin of the turns that a claim's rule judges, for a turn that is gone."""
+    origins = JudgeRule.objects.filter(pk=claim.rule_id).values_list("origin", flat=True)
+    return origins.first() or Origin.USER
 
 
 def _end_claims(claims: Sequence[Claim]) -> set[tuple[int, int]]:

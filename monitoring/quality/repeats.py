@@ -1,7 +1,8 @@
 """Does a judge say the same when it is asked again? Turns that it judged are put to it several times more.
 
 Repeats are no scores: nothing is flagged by them and no figure of traffic has them. Their calls are calls of judges,
-and stored with the turn like all others. A judge without a model always says the same; that is measured, not assumed.
+and stored with the turn, but with the origin EVALUATION: they measure the judge, whatever the turn was asked for. A
+judge without a model always says the same; that is measured, not assumed.
 
 Formula   of all pairs of repeats of a turn, the share with the same label; the mean over turns
 Interval  95 %, clustered by conversation
@@ -18,6 +19,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from chat.database import in_database
+from chat.models.conversation import Origin
 from chat.rag.config import LLMCall
 from chat.services.turns import record_calls
 from monitoring.judges.base import Judge, JudgedTurn, JudgeTools
@@ -99,4 +101,4 @@ def _last_repetitions(version: JudgeVersion, turn_ids: list[int]) -> dict[int, i
 def _store(row: JudgeRepeat, calls: list[LLMCall]) -> None:
     with transaction.atomic():
         row.save()
-        record_calls(calls=calls, turn_id=row.turn_id)
+        record_calls(calls=calls, turn_id=row.turn_id, origin=Origin.EVALUATION)

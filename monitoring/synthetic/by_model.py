@@ -5,6 +5,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from django.conf import settings
 
 from chat.exceptions import ChatError
+from chat.models.conversation import Origin
 from chat.rag.llm import ModelAccess
 from chat.services.answering import limits, price_overrides
 from chat.services.turns import record_calls
@@ -34,7 +35,7 @@ def ask_for_questions(generation: Generation, working: Working) -> None:
         try:
             conversation.hold()
         finally:
-            record_calls(calls=asker.abandon())
+            record_calls(calls=asker.abandon(), origin=Origin.EVALUATION)
     if conversation.stop is not None:
         raise conversation.stop
 

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chat.models import Embedder
+from chat.models.conversation import Origin
 from chat.rag.config import Hit, Query, SearchMode
 from chat.rag.passages import split_pieces
 from chat.rag.search import search_many
 from chat.rag.words import stems
+from chat.services.embedding import embed_documents
 from chat.services.knowledge import active_embedders
 from monitoring.datasets.questions import why_no_question
 from monitoring.synthetic.passages import Passage
@@ -73,7 +75,7 @@ class Looker:
         """Return the questions' vectors, shape (questions, dimensions)."""
         usable, _ = active_embedders()
         embedder = dict(usable)[self.embedder.pk]
-        return embedder.embed_documents(questions).vectors
+        return embed_documents(embedder, questions, origin=Origin.EVALUATION).vectors
 
     def found(self, questions: Sequence[str], vectors: NDArray[np.float32]) -> list[list[Hit]]:
         """Return for each question its first hits, best first, without their texts."""

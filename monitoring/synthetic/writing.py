@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import F
 
 from chat.models import Chunk
+from chat.models.conversation import Origin
 from chat.rag.config import LLMCall, LLMRequest
 from chat.rag.words import stems
 from chat.services.turns import record_calls
@@ -135,7 +136,7 @@ def _add_questions(task: GenerationTask, written: Sequence[Written]) -> None:
 
 
 def _update(task: GenerationTask, calls: Sequence[LLMCall], *, status: str, error: str, attempts: int = 0) -> None:
-    record_calls(calls=calls)
+    record_calls(calls=calls, origin=Origin.EVALUATION)
     known = [call.cost_usd for call in calls if call.cost_usd is not None]
     GenerationTask.objects.filter(pk=task.pk).update(
         status=status,

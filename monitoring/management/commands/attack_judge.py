@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from chat.exceptions import ChatError
+from chat.models.conversation import Origin
 from chat.rag.config import LLMCall
 from chat.rag.llm import ModelAccess
 from chat.services.answering import limits, price_overrides
@@ -61,7 +62,7 @@ class Command(BaseCommand):
                 "Stopped. Calls that were made are stored with their cost.", returncode=STOPPED
             ) from None
         finally:
-            record_calls(calls=calls)
+            record_calls(calls=calls, origin=Origin.EVALUATION)
         figures = [as_dict(report, model) for report in reports]
         if options["json_file"] == Path("-"):
             self.stdout.write(json.dumps(figures, indent=2))
