@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, IntegerField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from chat.admin import filters
 from chat.admin.base import PageAdmin
+from chat.admin.keyset import LongListAdmin
 from chat.admin.transcript import TURNS_SHOWN, transcript
 from chat.models import Conversation, Feedback, Turn
 from chat.services.conversations import delete_conversation
@@ -24,7 +25,7 @@ def _count(rows: QuerySet[Any], parent: str) -> Subquery:
 
 
 @admin.register(Conversation)
-class ConversationAdmin(PageAdmin):
+class ConversationAdmin(LongListAdmin, PageAdmin):
     list_display = ("name", "user", "turn_count", "votes", "origin", "collection", "created_at", "updated_at")
     list_display_links = ("name",)
     list_filter = (
@@ -38,7 +39,7 @@ class ConversationAdmin(PageAdmin):
         filters.IsDeleted,
     )
     search_fields = ("title",)  # shows the search box; get_search_results says what is searched
-    search_help_text = "Searches titles, questions, answers and user names"
+    search_help_text = "Words of titles or questions, or a user name"
     list_select_related = ("user", "collection")
     ordering = ("-created_at",)
     fields = (
@@ -66,11 +67,16 @@ class ConversationAdmin(PageAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Conversation], search_term: str
     ) -> tuple[QuerySet[Conversation], bool]:
-        words = search_term.strip()
-        if not words:
+        """Conversations with the words in their title or in a question, and those of the user with this name. As a
+        union, because each part has its index, which an OR over several tables could not use."""
+        typed = search_term.strip()
+        if not typed:
             return queryset, False
-        by_text = Conversation.objects.matching(words).values("pk")
-        return queryset.filter(Q(pk__in=by_text) | Q(user__username__icontains=words)), False
+        found = Conversation.objects.titled(typed).values("pk")
+        found = found.union(Turn.objects.current().asking(typed).values("conversation"))
+        if user := filters.user_named(typed):
+            found = found.union(Conversation.objects.filter(user=user).values("pk"))
+        return queryset.filter(pk__in=found), False
 
     @display(description="Title", ordering="title")
     def name(self, conversation: Conversation) -> str:

@@ -1,7 +1,7 @@
 """Feedback: what users say of answers, with a jump to the turn in its conversation."""
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import (
     ChoicesDropdownFilter,
@@ -12,7 +12,8 @@ from unfold.decorators import display
 
 from chat.admin import filters
 from chat.admin.base import RecordAdmin, excerpt, link, transcript_url
-from chat.models import Feedback
+from chat.admin.keyset import LongListAdmin
+from chat.models import Feedback, Turn
 from chat.models.feedback import Reason
 from chat.templatetags.admin_values import NOTHING
 
@@ -20,7 +21,8 @@ VALUE_BADGES = {"Thumbs up": "success", "Thumbs down": "danger"}
 
 
 @admin.register(Feedback)
-class FeedbackAdmin(RecordAdmin):
+class FeedbackAdmin(LongListAdmin, RecordAdmin):
+    time_field = "updated_at"
     list_display = (
         "vote",
         "reason_names",
@@ -41,8 +43,8 @@ class FeedbackAdmin(RecordAdmin):
         ("turn__model", FieldTextFilter),
         ("updated_at", filters.DaysFilter),
     )
-    search_fields = ("comment", "turn__question", "user__username")
-    search_help_text = "Searches comments, questions and user names"
+    search_fields = ("comment",)  # shows the search box; get_search_results says what is searched
+    search_help_text = "Comments, words of questions, or a user name"
     list_select_related = ("turn__config", "user")
     ordering = ("-updated_at",)
     fields = (
@@ -57,6 +59,16 @@ class FeedbackAdmin(RecordAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Feedback]:
         feedback: QuerySet[Feedback] = super().get_queryset(request)
         return feedback.select_related("turn__config", "user").defer("turn__answer")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Feedback], search_term: str
+    ) -> tuple[QuerySet[Feedback], bool]:
+        """Feedback with the text in its comment, on questions with the words, or of the user with this name."""
+        typed = search_term.strip()
+        if not typed:
+            return queryset, False
+        found = Q(comment__icontains=typed) | Q(turn__in=Turn.objects.asking(typed).values("pk"))
+        return queryset.filter(found | Q(user=user) if (user := filters.user_named(typed)) else found), False
 
     @display(description="Vote", label=VALUE_BADGES, ordering="value")
     def vote(self, feedback: Feedback) -> str:

@@ -3,6 +3,7 @@
 from datetime import datetime, time, timedelta
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -26,6 +27,17 @@ class DaysFilter(RangeDateFilter):
         if last:
             queryset = queryset.filter(**{f"{self.parameter_name}__lt": last + timedelta(days=1)})
         return queryset
+
+    def words(self) -> str:
+        """Say in words what is asked for; empty: nothing."""
+        first, last = (self.used_parameters.get(f"{self.parameter_name}_{end}") for end in ("from", "to"))
+        parts = [f"from {first}" if first else "", f"to {last}" if last else ""]
+        return " ".join([str(self.title), *filter(None, parts)]) if any(parts) else ""
+
+
+def user_named(name: str) -> Any:
+    """Return the user with this name in any case, None where there is none."""
+    return get_user_model()._default_manager.filter(username__iexact=name).first()
 
 
 def _day(text: Any) -> datetime | None:
@@ -61,12 +73,6 @@ class HasFailedTurn(YesNoFilter):
     title = "failed answer"
     parameter_name = "failed"
     condition = Exists(Turn.objects.filter(conversation=OuterRef("pk"), status__in=FAILED))
-
-
-class IsFailed(YesNoFilter):
-    title = "failed or interrupted"
-    parameter_name = "failed"
-    condition = Q(status__in=FAILED)
 
 
 class IsDeleted(YesNoFilter):

@@ -40,9 +40,9 @@ def overview(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     if may("chat.view_turn"):
         turns = Turn.objects.filter(created_at__gte=begin, origin=Origin.USER)
         failed = turns.filter(status__in=FAILED).count()
-        query = f"created_at_from={day}&origin__exact=USER"
+        query = f"since={day}T00:00&origin=USER"
         recent.append(_card("Turns", turns.count(), "turn", query))
-        recent.append(_card("Failed turns", failed, "turn", f"{query}&failed=yes", alarming=failed > 0))
+        recent.append(_card("Failed turns", failed, "turn", f"{query}&outcome=failed", alarming=failed > 0))
     if may("chat.view_feedback"):
         votes = Feedback.objects.filter(updated_at__gte=begin)
         up, down = votes.filter(value=1).count(), votes.filter(value=-1).count()

@@ -5,22 +5,19 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from unfold.contrib.filters.admin import (
-    ChoicesDropdownFilter,
-    FieldTextFilter,
-    RelatedDropdownFilter,
-)
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from chat.admin import filters
+from chat.admin import drill_down, filters
 from chat.admin.base import TURN_BADGES, RecordAdmin, excerpt, is_view, link, transcript_url
+from chat.admin.keyset import LongListAdmin
 from chat.admin.transcript import rendered, stage_rows
 from chat.models import Feedback, Turn
 from chat.templatetags.admin_values import NOTHING, seconds, usd
 
 
 @admin.register(Turn)
-class TurnAdmin(RecordAdmin):
+class TurnAdmin(LongListAdmin, RecordAdmin):
     list_display = (
         "question_excerpt",
         "state",
@@ -33,20 +30,22 @@ class TurnAdmin(RecordAdmin):
         "created_at",
     )
     list_display_links = ("question_excerpt",)
-    list_filter = (
-        ("status", ChoicesDropdownFilter),
-        ("origin", ChoicesDropdownFilter),
-        ("config", RelatedDropdownFilter),
-        ("collection", RelatedDropdownFilter),
+    list_filter: tuple[Any, ...] = (
+        drill_down.AskedFilter,
+        drill_down.OutcomeFilter,
+        drill_down.VoteFilter,
+        drill_down.OriginFilter,
+        drill_down.CollectionFilter,
+        drill_down.ConfigFilter,
+        drill_down.ModelFilter,
         filters.SearchModeFilter,
-        ("model", FieldTextFilter),
-        ("created_at", filters.DaysFilter),
-        filters.IsFailed,
+        ("status", ChoicesDropdownFilter),
+        drill_down.AnswerHolds,
         filters.UnknownCost,
         filters.IsReplaced,
     )
-    search_fields = ("question", "answer", "conversation__user__username")
-    search_help_text = "Searches questions, answers and user names"
+    search_fields = ("question",)  # shows the search box; get_search_results says what is searched
+    search_help_text = "Words of questions, or a user name"
     list_select_related = ("conversation__user",)
     ordering = ("-created_at",)
     fieldsets = (
@@ -71,6 +70,18 @@ class TurnAdmin(RecordAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Turn]:
         turns: QuerySet[Turn] = super().get_queryset(request)
         return turns.defer("answer") if is_view(request, "changelist") else turns
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Turn], search_term: str
+    ) -> tuple[QuerySet[Turn], bool]:
+        """Turns whose question has the words, and those of the user whose whole name was typed."""
+        typed = search_term.strip()
+        if not typed:
+            return queryset, False
+        if user := filters.user_named(typed):
+            asked = Turn.objects.filter(conversation__user=user).values("pk")
+            return queryset.filter(pk__in=asked.union(Turn.objects.asking(typed).values("pk"))), False
+        return queryset.asking(typed), False  # type: ignore[attr-defined] # the manager's own class
 
     @display(description="Question")
     def question_excerpt(self, turn: Turn) -> str:

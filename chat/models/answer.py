@@ -4,14 +4,28 @@ a turn too. What a turn used is copied into its rows, so that documents and pric
 from typing import Any
 
 from django.apps import apps
-from django.db import models
+from django.contrib.postgres.indexes import GinIndex
+from django.db import connection, models
 from django.db.models import F, Prefetch, Q
 from django.urls import reverse
 
 from chat.models.conversation import Conversation, Origin
 from chat.models.knowledge import Chunk, Collection, Document
 from chat.models.pipeline import PipelineConfig
+from chat.models.typed_words import word_query, word_vector
 from chat.rag.config import Purpose
+
+# The models that turns have, one look into the index for each instead of one at every turn.
+MODEL_NAMES_SQL = """
+WITH RECURSIVE names (name) AS (
+    (SELECT model FROM chat_turn ORDER BY model LIMIT 1)
+    UNION ALL
+    SELECT (SELECT model FROM chat_turn WHERE model > names.name ORDER BY model LIMIT 1)
+      FROM names
+     WHERE names.name IS NOT NULL
+)
+SELECT name FROM names WHERE name IS NOT NULL LIMIT 200
+"""
 
 
 class TurnQuerySet(models.QuerySet["Turn"]):
@@ -25,6 +39,17 @@ class TurnQuerySet(models.QuerySet["Turn"]):
 
     def unfinished(self) -> "TurnQuerySet":
         return self.filter(status__in=[Turn.Status.PENDING, Turn.Status.STREAMING])
+
+    def asking(self, typed: str) -> "TurnQuerySet":
+        """Those whose question has all the words typed, each whole or as a word's beginning. An index serves it."""
+        query = word_query(typed)
+        return self.alias(question_words=word_vector("question")).filter(question_words=query) if query else self.none()
+
+    def model_names(self) -> list[str]:
+        """The models of all turns, whatever this queryset holds. One query, quick with millions of turns."""
+        with connection.cursor() as cursor:
+            cursor.execute(MODEL_NAMES_SQL)
+            return [name for (name,) in cursor.fetchall()]
 
     def for_page(self, user: Any) -> "TurnQuerySet":
         """What a transcript shows: hits, and the user's own feedback as `own_feedback` (a list of one or none)."""
@@ -61,8 +86,11 @@ class Turn(models.Model):
     status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
     origin = models.CharField(max_length=10, choices=Origin, default=Origin.USER)
 
-    config = models.ForeignKey(PipelineConfig, on_delete=models.PROTECT, related_name="turns")
-    collection = models.ForeignKey(Collection, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    # Without indexes of their own: those by time begin with the same column.
+    config = models.ForeignKey(PipelineConfig, on_delete=models.PROTECT, related_name="turns", db_index=False)
+    collection = models.ForeignKey(
+        Collection, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
     search_mode = models.CharField(max_length=10, help_text="As used: the user's choice or the config's.")
     model = models.CharField(max_length=200, help_text="As asked for: the user's choice or the config's.")
     prompt_name = models.CharField(max_length=60, blank=True, default="")
@@ -129,6 +157,19 @@ class Turn(models.Model):
             models.Index(fields=["id"], condition=Q(status__in=["PENDING", "STREAMING"]), name="chat_turn_unfinished"),
             # the admin's list and figures by time
             models.Index(fields=["-created_at"], name="chat_turn_created"),
+            # the admin's list of an origin, a config, a collection, a model; and which models there are
+            models.Index(fields=["origin", "-created_at"], name="chat_turn_by_origin"),
+            models.Index(fields=["config", "-created_at"], name="chat_turn_by_config"),
+            models.Index(fields=["collection", "-created_at"], name="chat_turn_by_collection"),
+            models.Index(fields=["model", "-created_at"], name="chat_turn_by_model"),
+            # the admin's lists of what is rare, and small therefore: failed, refused, without a hit
+            models.Index(
+                fields=["-created_at"], condition=Q(status__in=["FAILED", "INTERRUPTED"]), name="chat_turn_failed"
+            ),
+            models.Index(fields=["-created_at"], condition=Q(nothing_found=True), name="chat_turn_refused"),
+            models.Index(fields=["-created_at"], condition=Q(hit_count=0), name="chat_turn_no_hit"),
+            # the admin's search; of the question alone, which does not change while an answer grows
+            GinIndex(word_vector("question"), name="chat_turn_question_words"),
             # answers to be judged, by time
             models.Index(fields=["finished_at"], condition=Q(status="DONE"), name="chat_turn_finished"),
         ]

@@ -5,12 +5,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
 from chat.models.knowledge import Collection
 from chat.models.pipeline import PipelineConfig
+from chat.models.typed_words import word_query, word_vector
 
 
 class Origin(models.TextChoices):
@@ -36,6 +38,11 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
             return self
         in_turn = Q(turns__is_current=True) & (Q(turns__question__icontains=words) | Q(turns__answer__icontains=words))
         return self.filter(pk__in=self.filter(Q(title__icontains=words) | in_turn).values("pk"))
+
+    def titled(self, typed: str) -> "ConversationQuerySet":
+        """Those whose title has all the words typed, each whole or as a word's beginning. An index serves it."""
+        query = word_query(typed)
+        return self.alias(title_words=word_vector("title")).filter(title_words=query) if query else self.none()
 
     def recent_first(self) -> "ConversationQuerySet":
         """Last used first."""
@@ -103,6 +110,8 @@ class Conversation(models.Model):
             ),
             # the admin's list
             models.Index(fields=["-created_at"], name="chat_conversation_created"),
+            # the admin's search
+            GinIndex(word_vector("title"), name="chat_conversation_title_words"),
         ]
 
     def __str__(self) -> str:

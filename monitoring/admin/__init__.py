@@ -1,5 +1,5 @@
 """The admin of what monitoring has: one file an area."""
 
-from monitoring.admin import datasets, flags, generations, judge_versions, review_items, rules, runs, scores
+from monitoring.admin import datasets, flags, generations, judge_versions, review_items, rules, runs, scores, turns
 
-__all__ = ["datasets", "flags", "generations", "judge_versions", "review_items", "rules", "runs", "scores"]
+__all__ = ["datasets", "flags", "generations", "judge_versions", "review_items", "rules", "runs", "scores", "turns"]

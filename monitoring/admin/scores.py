@@ -6,7 +6,6 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import (
-    AllValuesCheckboxFilter,
     ChoicesDropdownFilter,
     DropdownFilter,
     RelatedDropdownFilter,
@@ -15,6 +14,8 @@ from unfold.decorators import display
 
 from chat.admin import filters
 from chat.admin.base import RecordAdmin, excerpt, link, transcript_url
+from chat.admin.keyset import LongListAdmin
+from chat.models import Turn
 from chat.templatetags.admin_values import NOTHING, usd
 from monitoring.judges.criteria import CRITERIA
 from monitoring.models import Score
@@ -30,6 +31,20 @@ class CriterionFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(name=self.value()) if self.value() else queryset
+
+
+class LabelFilter(DropdownFilter):
+    """The labels that criteria have: to list those in use would read every score."""
+
+    title = "label"
+    parameter_name = "label"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        labels = dict.fromkeys(label for criterion in CRITERIA.values() for label in criterion.labels)
+        return [(label, label) for label in labels]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(label=self.value()) if self.value() else queryset
 
 
 class ErrorFilter(DropdownFilter):
@@ -60,8 +75,8 @@ class OriginFilter(DropdownFilter):
 
 
 @admin.register(Score)
-class ScoreAdmin(RecordAdmin):
-    list_display = ("question", "name", "verdict", "why", "judge_version", "source", "origin", "updated_at")
+class ScoreAdmin(LongListAdmin, RecordAdmin):
+    list_display = ("question", "name", "verdict", "why", "judge_version", "source", "origin", "created_at")
     list_display_links = ("question",)
     list_filter = (
         CriterionFilter,
@@ -69,14 +84,14 @@ class ScoreAdmin(RecordAdmin):
         OriginFilter,
         ("judge_version", RelatedDropdownFilter),
         ("rule", RelatedDropdownFilter),
-        ("label", AllValuesCheckboxFilter),
+        LabelFilter,
         ("source", ChoicesDropdownFilter),
-        ("updated_at", filters.DaysFilter),
+        ("created_at", filters.DaysFilter),
     )
-    search_fields = ("turn__question", "error", "explanation")
-    search_help_text = "Searches questions, explanations and errors"
+    search_fields = ("turn__question",)  # shows the search box; get_search_results says what is searched
+    search_help_text = "Words of questions"
     list_select_related = ("turn", "judge_version")
-    ordering = ("-updated_at",)
+    ordering = ("-created_at",)
     fieldsets = (
         (
             None,
@@ -104,6 +119,12 @@ class ScoreAdmin(RecordAdmin):
         said_first = Q(source=Score.Source.REVIEWER, turn__conversation__in=hidden) & ~Q(reviewer=request.user.pk)
         scores: QuerySet[Score] = super().get_queryset(request)
         return scores.exclude(said_first)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Score], search_term: str
+    ) -> tuple[QuerySet[Score], bool]:
+        typed = search_term.strip()
+        return queryset.filter(turn__in=Turn.objects.asking(typed).values("pk")) if typed else queryset, False
 
     @display(description="Question")
     def question(self, score: Score) -> str:
