@@ -14,7 +14,9 @@ from monitoring.flags.raising import raise_flags, sweep_flags
 from monitoring.judging import backfills, claims, forgetting, nudges
 from monitoring.judging.worker import work_on_due
 from monitoring.models import EvaluationRun, Generation, JudgeVersion
+from monitoring.quality.errors import refresh_judge_errors
 from monitoring.quality.standing import refresh_all
+from monitoring.reports import refresh
 from monitoring.reviewing.replay import run_replay, sweep_replays
 from monitoring.synthetic import orders, pace
 from monitoring.synthetic import working as generating
@@ -81,8 +83,16 @@ def sweep_judging() -> str:
     nudges.ask_for_judging()
     claims.clear_claims()
     flagged, forgotten = sweep_flags(), forgetting.forget_deleted()
-    checked = refresh_all() if _is_standing_old() else 0
+    checked = 0
+    if _is_standing_old():
+        checked = refresh_all()
+        refresh_judge_errors()
     return f"{flagged} flags, {forgotten} forgotten, {checked} judges checked"
+
+
+def refresh_reports() -> str:
+    """Bring the roll-ups of the reports up to date with what changed."""
+    return f"{refresh()} hours"
 
 
 def _is_standing_old() -> bool:

@@ -30,6 +30,7 @@ EVERY_MINUTE = {
     "sweep": "chat.tasks.sweep",
     "runs": "monitoring.tasks.sweep",
     "judging": "monitoring.tasks.sweep_judging",
+    "reports": "monitoring.tasks.refresh_reports",
 }
 
 
