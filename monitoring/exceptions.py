@@ -37,3 +37,9 @@ class ReservedError(ReviewError):
     """Somebody else is at work on the item, or it needs no further review."""
 
     code = "reserved"
+
+
+class TrafficError(MonitoringError):
+    """Synthetic traffic cannot be made, checked or removed as asked."""
+
+    code = "traffic"

@@ -1,0 +1,67 @@
+"""What the texts and ids of rows are made of, prepared once for a world."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chat.services.conversations import title_for
+from monitoring.synthetic.traffic.arrays import Ints
+from monitoring.synthetic.traffic.prices import Prices
+from monitoring.synthetic.traffic.standing_rows import Standing
+from monitoring.synthetic.traffic.tables import escaped
+from monitoring.synthetic.traffic.texts import REFUSAL, Library
+from monitoring.synthetic.traffic.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Texts are as COPY reads them."""
+
+    world: World
+    standing: Standing
+    prices: Prices
+    questions: list[str]
+    answers: list[str]  # three kinds, one after the other; the last is the refusal
+    titles: list[str]
+    hits: list[list[str]]  # by rank: everything of a hit that is the same each time
+
+    @classmethod
+    def of(cls, world: World, standing: Standing, prices: Prices) -> "Writing":
+        items = world.library.items
+        answers = [escaped(item.answers[kind]) for kind in range(3) for item in items]
+        return cls(
+            world=world,
+            standing=standing,
+            prices=prices,
+            questions=[escaped(item.question) for item in items],
+            answers=[*answers, escaped(REFUSAL)],
+            titles=[escaped(title_for(item.question)) for item in items],
+            hits=_hit_texts(world.library),
+        )
+
+
+def ids_at(ids: tuple[int, ...], places: Ints) -> list[int]:
+    """Return the id at each place."""
+    return list(np.asarray(ids, np.int64)[places].tolist())
+
+
+def _hit_texts(library: Library) -> list[list[str]]:
+    """Return, by rank, what each item's hit of that rank says: a hit's columns from `chunk_id` to `text`."""
+    longest = int(library.hit_count.max())
+    return [
+        [
+            "\t".join(
+                [
+                    str(hit.chunk_id),
+                    str(hit.document_id),
+                    escaped(hit.title),
+                    escaped(hit.heading_path),
+                    escaped(hit.text),
+                ]
+            )
+            if (hit := item.hits[rank] if rank < len(item.hits) else None)
+            else ""
+            for item in library.items
+        ]
+        for rank in range(longest)
+    ]
