@@ -5,6 +5,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings
 from django.db import DataError, ProgrammingError, connection, transaction
 from scipy.stats import binomtest
 
@@ -457,3 +458,9 @@ def test_facts_have_no_text_of_people():
         for view in ("turn", "feedback", "signal", "score", "call"):
             cursor.execute(f"SELECT fact::text FROM reports.{view} AS fact")  # a constant of this test
             assert "secret" not in str(cursor.fetchall())
+
+
+def test_handbook_names_each_report():
+    handbook = (settings.BASE_DIR / "docs" / "figures.md").read_text()
+
+    assert [name for name in REPORTS if f"`{name}`" not in handbook] == []
