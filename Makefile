@@ -7,6 +7,10 @@ PYTHON := $(shell for name in python3.13 python3.12 python3.11 python3; do \
 endif
 BIN := .venv/bin
 DEV := requirements/install.py dev
+# Where it is set, each process compiles all packages again, which takes several seconds.
+export PYTHONDONTWRITEBYTECODE :=
+# All tests: a process for each core, up to four. A few tests are quicker in one.
+ALL := -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +21,7 @@ run: python ## Start ragsite at http://127.0.0.1:8000 (PORT, HOST and RAGSITE_DA
 
 test: python ## Run all tests (ARGS="tests/test_run.py -k port" runs some)
 	@$(PYTHON) $(DEV)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(or $(ARGS),$(ALL))
 
 lint: python ## Check style, types, import rules, migrations and settings
 	@$(PYTHON) $(DEV)

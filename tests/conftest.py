@@ -1,6 +1,9 @@
 """What all tests share: the embedded PostgreSQL, the cast of people, and no network."""
 
 import os
+import sys
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 
 import django
@@ -12,6 +15,9 @@ os.environ.setdefault("RAGSITE_DATA_DIR", str(ROOT / "var" / "test"))
 for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OLLAMA_BASE_URL", "LLM_PROVIDERS"):
     os.environ[name] = ""  # not removed: a .env of the developer would fill it in again
 os.environ["DJANGO_SETTINGS_MODULE"] = "ragsite.settings"
+# Tests start many processes, which would each compile all packages again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 from ragsite import embedded  # noqa: E402
 
@@ -20,10 +26,32 @@ embedded.provide()
 # Not left to pytest-django, which would read the settings before this file, and so before there is a database.
 django.setup()
 
+from django.db import connection  # noqa: E402
+from django.test import TransactionTestCase  # noqa: E402
+
+from tests.databases import django_on, empty_all_tables, own_database  # noqa: E402
+
+# What Django does after each test that commits; its own way takes ten times as long.
+TransactionTestCase._fixture_teardown = lambda self: empty_all_tables()
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the browser's tests last: its driver leaves an event loop running in the main thread."""
+    """Run the browser's tests last: its driver leaves an event loop running in the main thread.
+
+    Several processes share the tests out by the neighbours of one file, which pytest-django has put in order: first
+    those in a transaction, then those that commit, then those without a database."""
     items.sort(key=lambda item: "browser" in item.path.parts)
+    for number, (path, neighbours) in enumerate(groupby(items, key=lambda item: item.path)):
+        for item in neighbours:
+            item.add_marker(pytest.mark.xdist_group(f"{path.stem}-{number}"))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker, django_db_modify_db_settings) -> Iterator[None]:
+    """A database of this process, in place of the one that pytest-django would migrate."""
+    name = connection.settings_dict["TEST"]["NAME"]
+    with django_db_blocker.unblock(), own_database(name), django_on(name):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
 from tests.conftest import ROOT
+from tests.databases import own_database
 from tests.fakes import FakeLLM
 
 PASSWORD = "correct-horse-battery"
@@ -44,8 +44,6 @@ django.setup()
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from chat.services.configs import ensure_default_config
-call_command("migrate", verbosity=0)
-call_command("createcachetable")
 get_user_model().objects.create_superuser("root", "root@example.com", {PASSWORD!r})
 call_command("ingest", sys.argv[1], collection="manuals")
 ensure_default_config()
@@ -70,7 +68,7 @@ class Site:
 @contextmanager
 def running_site(folder: Path) -> Iterator[Site]:
     """Run a site with one administrator ("root"), a collection "manuals", and the scripted model as "fake/..."."""
-    with own_database() as database_url, FakeLLM() as llm:
+    with own_database(f"browser_{os.getpid()}") as database_url, FakeLLM() as llm:
         environment = os.environ | {
             "DATABASE_URL": database_url,
             "RAGSITE_DATA_DIR": str(data_folder(folder)),
@@ -123,23 +121,6 @@ def ending(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-@contextmanager
-def own_database() -> Iterator[str]:
-    """Make an empty database on the tests' server, yield its address, and drop it."""
-    name = sql.Identifier(f"browser_{os.getpid()}")
-    server_url = os.environ["DATABASE_URL"]
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        # A run that was killed may have left one.
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-    head, _, query = server_url.partition("?")
-    try:
-        yield head.rpartition("/")[0] + f"/browser_{os.getpid()}" + (f"?{query}" if query else "")
-    finally:
-        with psycopg.connect(server_url, autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 def data_folder(folder: Path) -> Path:

@@ -1,0 +1,120 @@
+"""Databases for tests. The migrations run once for each version of them, into a template that stays on the server; a
+test run, each of its processes, and a site for browsers copy it, which takes a moment."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, transaction
+from psycopg import sql
+
+ROOT = Path(__file__).resolve().parent.parent
+TEMPLATE = os.environ.get("RAGSITE_TEST_DATABASE", "test_ragsite") + "_template"
+LOCK = 7_412_002  # any number: processes that want the template at the same time take turns
+# Their rows come from the models, not from tests: emptied, they would be filled anew for each test.
+KEPT_FILLED = ("django_content_type", "auth_permission")
+
+
+@contextmanager
+def own_database(name: str) -> Iterator[str]:
+    """Make a database with all tables on the tests' server, yield its address, and drop it."""
+    with _server() as server:
+        _make_template(server)
+        # A run that was killed may have left one.
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        _copy_template(server, name)
+    try:
+        yield address_of(name)
+    finally:
+        with _server() as server:
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def django_on(name: str) -> Iterator[None]:
+    """Let Django use another database of the server."""
+    before = connection.settings_dict["NAME"]
+    _name_database(name)
+    try:
+        yield
+    finally:
+        _name_database(before)
+
+
+def address_of(name: str) -> str:
+    """The URL of a database on the tests' server."""
+    head, _, query = os.environ["DATABASE_URL"].partition("?")
+    return head.rpartition("/")[0] + f"/{name}" + (f"?{query}" if query else "")
+
+
+def empty_all_tables() -> None:
+    """Empty the tables that hold rows. Django's own flush truncates all of them, which makes hundreds of files, and
+    then asks for each permission whether it is there."""
+    with connection.cursor() as cursor:
+        names = [name for name in connection.introspection.django_table_names() if name not in KEPT_FILLED]
+        cursor.execute(" UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in names))
+        filled = [name for (name,) in cursor.fetchall()]
+        if not filled:
+            return
+        cursor.execute("SELECT current_setting('is_superuser')")
+        if cursor.fetchone() != ("on",):
+            cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
+            return
+    with transaction.atomic(), connection.cursor() as cursor:
+        # Neither triggers nor foreign keys: all goes.
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        for name in filled:
+            cursor.execute(f"DELETE FROM {name}")
+
+
+def _server() -> psycopg.Connection:
+    return psycopg.connect(os.environ["DATABASE_URL"], autocommit=True)
+
+
+def _name_database(name: str) -> None:
+    connection.close()
+    connection.close_pool()
+    settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = name
+
+
+def _make_template(server: psycopg.Connection) -> None:
+    """Make the template, unless there is one of these migrations."""
+    wanted, name = _fingerprint(), sql.Identifier(TEMPLATE)
+    server.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+    try:
+        found = server.execute(
+            "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [TEMPLATE]
+        ).fetchone()
+        if found == (wanted,):
+            return
+        server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        server.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        with django_on(TEMPLATE):
+            call_command("migrate", verbosity=0, interactive=False)
+            call_command("createcachetable", verbosity=0)
+        # Last, so that one that was begun only is not taken for whole.
+        server.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(wanted)))
+    finally:
+        server.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+
+
+def _copy_template(server: psycopg.Connection, name: str) -> None:
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    server.execute(statement.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
+    # Nobody minds when a test's last rows are lost with the power.
+    server.execute(sql.SQL("ALTER DATABASE {} SET synchronous_commit = off").format(sql.Identifier(name)))
+
+
+def _fingerprint() -> str:
+    """A hash of what decides what the tables look like: versions of packages, and our migrations."""
+    files = [
+        ROOT / "requirements" / "base.txt",
+        *sorted(path for path in ROOT.glob("*/migrations/**/*") if path.is_file() and path.suffix != ".pyc"),
+        *sorted(path for app in ("chat", "monitoring") for path in (ROOT / app).glob("**/*.sql")),
+    ]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
