@@ -4,6 +4,7 @@ At startup the embedder is loaded in a thread of its own, so that neither the fi
 for it; at shutdown running answers get the chance to be saved.
 """
 
+import asyncio
 import gc
 import logging
 import os
@@ -18,6 +19,7 @@ from chat.exceptions import ChatError
 from ragsite import embedded
 from ragsite.gate import Application, Gate, Message, Receive, Send
 from ragsite.one_thread import OneThreadHandler
+from ragsite.process_metrics import FOLDER_VARIABLE, share_counts
 
 logger = logging.getLogger(__name__)
 
@@ -30,12 +32,18 @@ sys.setswitchinterval(0.001)
 gc.set_threshold(20_000, 20, 20)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ragsite.settings")
+share_counts()  # before django-prometheus is loaded
 embedded.provide()  # before Django reads its settings: it sets DATABASE_URL
 django.setup(set_prefix=False)
 django_application = Gate(cast(Application, OneThreadHandler()))
 
 from chat import streaming  # noqa: E402 # imports models, so Django must be set up
 from chat.rag.embed import LOCAL_NAME, get_embedder  # noqa: E402
+from ragsite.metrics import note_process  # noqa: E402
+
+# How old the gauges of a process may be that is not the one that is asked for metrics.
+NOTE_SECONDS = 5.0
+_notes: set[asyncio.Task[None]] = set()  # the loop keeps no hold of its tasks
 
 
 async def application(scope: Message, receive: Receive, send: Send) -> None:
@@ -64,11 +72,21 @@ async def _start() -> None:
     await streaming.startup()
     gc.collect()
     gc.freeze()  # what there is by here is not looked at again
+    if os.environ.get(FOLDER_VARIABLE):
+        _notes.add(asyncio.create_task(_note_process()))
     threading.Thread(target=_warm_embedder, name="warm-embedder", daemon=True).start()
 
 
 async def _stop() -> None:
+    for task in _notes:
+        task.cancel()
     await streaming.shutdown()
+
+
+async def _note_process() -> None:
+    while True:
+        note_process()
+        await asyncio.sleep(NOTE_SECONDS)
 
 
 def _warm_embedder() -> None:

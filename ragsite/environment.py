@@ -1,6 +1,8 @@
 """Parts of the environment that need more than one line to read."""
 
 import secrets
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +53,14 @@ def openai_providers(env: Env) -> dict[str, Provider]:
             raise EnvError(f'LLM_PROVIDERS: "{name}" is the name of a built-in; choose another one')
         providers[name] = Provider(name, url.rstrip("/"), env.str(variable, "") if variable else "")
     return providers
+
+
+def networks(entries: Sequence[str]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the networks of RAGSITE_METRICS_NETWORKS: addresses, or ranges such as 10.0.0.0/8."""
+    try:
+        return tuple(ip_network(entry.strip()) for entry in entries)
+    except ValueError as error:
+        raise EnvError(f"RAGSITE_METRICS_NETWORKS: {error}; write 10.0.0.5, 10.0.0.0/8 or fd00::/8") from error
 
 
 def single_sign_on_providers(*, server_url: str, client_id: str, client_secret: str, name: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from django.utils.decorators import sync_and_async_middleware
 
 logger = logging.getLogger(__name__)
 
-UNLOGGED_PATHS = ("/healthz", "/readyz")  # asked every few seconds by those who watch
+UNLOGGED_PATHS = ("/healthz", "/readyz", "/metrics")  # asked every few seconds by those who watch
 
 Respond = Callable[[HttpRequest], HttpResponseBase]
 RespondAsync = Callable[[HttpRequest], Awaitable[HttpResponseBase]]

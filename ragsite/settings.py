@@ -9,7 +9,7 @@ from typing import Any
 from environs import FileAwareEnv, validate
 
 from chat.rag.config import Provider
-from ragsite.environment import openai_providers, secret_key, single_sign_on_providers
+from ragsite.environment import networks, openai_providers, secret_key, single_sign_on_providers
 from ragsite.unfold import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_q",
     "csp",
+    "django_prometheus",
     "chat",
     "monitoring",
     "ragsite",
@@ -63,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "ragsite.content_security.ContentSecurityPolicyMiddleware",
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",  # here, as it would make ServeStatic change threads
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -72,6 +74,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "ragsite.one_thread.in_one_thread",
+    "ragsite.request_metrics.CountRequests",
 ]
 
 TEMPLATES = [
@@ -95,6 +98,7 @@ TEMPLATES = [
 DATABASES = {"default": env.dj_db_url("DATABASE_URL", "postgresql://localhost/ragsite", conn_max_age=0)}
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = False
 DATABASES["default"].setdefault("OPTIONS", {})
+DATABASES["default"]["ENGINE"] = "django_prometheus.db.backends.postgresql"  # Django's own, and counts queries
 # One small pool a process: with ASGI each thread would otherwise open a connection of its own.
 # The worker forks, and its children must not share their parent's connections, so it has none to share.
 DATABASE_POOL_SIZE = env.int("RAGSITE_DATABASE_POOL_SIZE", 8)
@@ -188,6 +192,14 @@ SLOW_SECONDS = env.float("RAGSITE_SLOW_SECONDS", 20)  # an answer that took long
 # --- Background tasks -----------------------------------------------------------------------------------------------
 Q_CLUSTER: dict[str, Any] = {
     "name": "ragsite",
+# --- Metrics ----------------------------------------------------------------------------------------------------------
+METRICS_TOKEN = env.str("RAGSITE_METRICS_TOKEN", "")  # who knows it may read /metrics
+# From where it may be read without: this machine alone, and not even that once there is a token.
+METRICS_NETWORKS = networks(env.list("RAGSITE_METRICS_NETWORKS", [] if METRICS_TOKEN else ["127.0.0.1", "::1"]))
+FIRST_TOKEN_SLOW_SECONDS = env.float("RAGSITE_FIRST_TOKEN_SLOW_SECONDS", 5)  # an alert when 1 answer of 20 begins later
+# Seconds. Fewer than the library's, for each view has as many time series.
+PROMETHEUS_LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, float("inf"))
+
     "orm": "default",
     "workers": env.int("RAGSITE_WORKERS", 1),
     "timeout": 1800,

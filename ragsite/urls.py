@@ -5,10 +5,12 @@ from django.urls import include, path
 
 from ragsite import single_sign_on
 from ragsite.health import healthz, readyz
+from ragsite.metrics import metrics
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
     # Before allauth's views of the same address, which they wrap; the names to reverse are allauth's.
     path("accounts/oidc/<str:provider_id>/login/", single_sign_on.sign_in),

@@ -2,10 +2,76 @@
 
 from datetime import timedelta
 
-from monitoring.alerts import present
+from monitoring.alerts import answering, present, quality, spending
 from monitoring.alerts.base import Rule, Severity
 
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "error_rate",
+        "Questions get no answer",
+        Severity.CRITICAL,
+        "The share of finished questions of the last hour that failed, surely.",
+        "ratio",
+        threshold=0.05,
+        minimum=10,
+        window=answering.WINDOW,
+        measure=answering.failing_answers,
+    ),
+    Rule(
+        "slow_first_token",
+        "Answers begin late",
+        Severity.WARNING,
+        "The share of answers of the last hour whose first word took too long (5 s by default), surely.",
+        "ratio",
+        threshold=0.05,
+        minimum=20,
+        window=answering.WINDOW,
+        measure=answering.slow_first_words,
+    ),
+    Rule(
+        "thumbs_down_wave",
+        "More thumbs down than usual",
+        Severity.WARNING,
+        "By how much the last hour's share of thumbs down surely exceeds that of the week before.",
+        "ratio",
+        threshold=0.03,
+        minimum=10,
+        window=quality.HOUR,
+        measure=quality.thumbs_down,
+    ),
+    Rule(
+        "groundedness_drop",
+        "Answers rest less on the documents than usual",
+        Severity.WARNING,
+        "By how much the mean groundedness of the last 6 hours is surely below that of the week before.",
+        "ratio",
+        threshold=0.03,
+        minimum=30,
+        window=quality.GROUNDEDNESS_WINDOW,
+        measure=quality.groundedness_drop,
+    ),
+    Rule(
+        "toxicity",
+        "More toxic questions or answers than usual",
+        Severity.WARNING,
+        "By how much the last hour's share of toxic texts surely exceeds that of the week before.",
+        "ratio",
+        threshold=0.01,
+        minimum=10,
+        window=quality.HOUR,
+        measure=quality.toxic,
+    ),
+    Rule(
+        "cost_spike",
+        "Answers cost more than usual",
+        Severity.WARNING,
+        "How many times as much as in the week before an answer of the last hour surely costs.",
+        "ratio",
+        threshold=1.5,
+        minimum=30,
+        window=spending.HOUR,
+        measure=spending.cost_spike,
+    ),
     Rule(
         "judge_backlog",
         "Judges fall behind",

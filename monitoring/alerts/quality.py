@@ -1,0 +1,100 @@
+"""Are the answers any good? Rules on votes and verdicts, each held against the week before.
+
+What is usual differs from site to site, so that no fixed share of thumbs down is too many. The week before counts with
+the end of its interval that lets most pass; where it is too short to say, nothing fires.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from monitoring.alerts.base import Measured, Moment
+from monitoring.alerts.ranges import before, last
+from monitoring.reports import Filters, read
+from monitoring.statistics.tails import mean_surely_at_least, surely_at_least
+
+HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
+GROUNDEDNESS_WINDOW = timedelta(hours=6)
+BASELINE_MINIMUM = 30
+TOXIC = ("question_toxicity", "toxicity")
+NORMAL_95 = 1.96  # half a 95 % interval in standard errors
+
+NO_BASELINE = "The week before has too little to compare with."
+
+
+def thumbs_down(moment: Moment) -> Measured:
+    """By how much the share of thumbs down surely exceeds that of the week before."""
+    [latest], [usual] = read("feedback", last(moment, HOUR)), read("feedback", before(moment, HOUR, WEEK))
+    votes = latest["up"] + latest["down"]
+    if not votes:
+        return Measured(None, 0)
+    if usual["up"] + usual["down"] < BASELINE_MINIMUM:
+        return Measured(None, votes, NO_BASELINE)
+    detail = (
+        f"{latest['down']} of {votes} votes on the last hour's answers are thumbs down ({latest['down'] / votes:.0%}), "
+        f"{1 - usual['up_ratio']:.0%} in the week before."
+    )
+    return Measured(surely_at_least(latest["down"], votes) - (1 - usual["up_low"]), votes, detail)
+
+
+def groundedness_drop(moment: Moment) -> Measured:
+    """By how much the mean of groundedness is surely below that of the week before, by the judge that says the most.
+
+    A judge is held against itself, so that what it is worth in general matters little: one that is not proven counts
+    too, and the sentence says so.
+    """
+    latest = _by_judge("groundedness", last(moment, GROUNDEDNESS_WINDOW))
+    usual = _by_judge("groundedness", before(moment, GROUNDEDNESS_WINDOW, WEEK))
+    drops = [_drop(row, usual[version]) for version, row in latest.items() if version in usual]
+    known = [drop for drop in drops if drop.value is not None]
+    if known:
+        return max(known, key=lambda drop: drop.value or 0.0)
+    n = max((row["scored"] for row in latest.values()), default=0)
+    return Measured(None, n, NO_BASELINE)
+
+
+def toxic(moment: Moment) -> Measured:
+    """By how much the share of toxic questions, or of toxic answers, surely exceeds that of the week before; a week
+    without verdicts is one without toxic texts."""
+    found = [measured for name in TOXIC for measured in _toxic(name, moment)]
+    if not found:
+        return Measured(None, 0)
+    return max(found, key=lambda measured: measured.value or 0.0)
+
+
+def _by_judge(name: str, filters: Filters) -> Mapping[int, Mapping[str, Any]]:
+    rows = read("scores", filters)
+    return {row["judge_version_id"]: row for row in rows if row["name"] == name and row["scored"]}
+
+
+def _drop(latest: Mapping[str, Any], usual: Mapping[str, Any]) -> Measured:
+    n = latest["scored"]
+    if usual["scored"] < BASELINE_MINIMUM or None in (latest["mean_low"], usual["mean_low"]):
+        return Measured(None, n, NO_BASELINE)
+    errors = [(row["mean_high"] - row["mean_low"]) / 2 / NORMAL_95 for row in (latest, usual)]
+    drop = usual["mean"] - latest["mean"]
+    value = mean_surely_at_least(drop, (errors[0] ** 2 + errors[1] ** 2) ** 0.5)
+    standing = "" if latest["is_proven"] else ", which is not proven against people"
+    detail = (
+        f"The mean groundedness of {n} answers of the last 6 hours is {latest['mean']:.2f}, {usual['mean']:.2f} in the "
+        f"week before, by the judge {latest['judge']}{standing}."
+    )
+    return Measured(value, n, detail)
+
+
+def _toxic(name: str, moment: Moment) -> list[Measured]:
+    usual = _by_judge(name, before(moment, HOUR, WEEK))
+    what = "questions" if name == "question_toxicity" else "answers"
+    return [
+        Measured(
+            surely_at_least(row["failing"], row["scored"]) - _usual_share(usual.get(version)),
+            row["scored"],
+            f"{row['failing']} of {row['scored']} {what} of the last hour are toxic "
+            f"({row['failing'] / row['scored']:.0%}), by the judge {row['judge']}.",
+        )
+        for version, row in _by_judge(name, last(moment, HOUR)).items()
+    ]
+
+
+def _usual_share(usual: Mapping[str, Any] | None) -> float:
+    return usual["failing_high"] if usual else 0.0
