@@ -52,8 +52,8 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "django_htmx",
     "django_q",
-    "csp",
     "django_prometheus",
+    "csp",
     "chat",
     "monitoring",
     "ragsite",
@@ -63,8 +63,8 @@ MIDDLEWARE = [
     "ragsite.request_log.log_requests",
     "django.middleware.security.SecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
-    "ragsite.content_security.ContentSecurityPolicyMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",  # here, as it would make ServeStatic change threads
+    "ragsite.content_security.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -73,8 +73,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "ragsite.one_thread.in_one_thread",
     "ragsite.request_metrics.CountRequests",
+    "ragsite.one_thread.in_one_thread",
 ]
 
 TEMPLATES = [
@@ -96,9 +96,9 @@ TEMPLATES = [
 # --- Database -------------------------------------------------------------------------------------------------------
 # ragsite.embedded sets DATABASE_URL for the embedded server; the fallback serves tools that only read settings.
 DATABASES = {"default": env.dj_db_url("DATABASE_URL", "postgresql://localhost/ragsite", conn_max_age=0)}
+DATABASES["default"]["ENGINE"] = "django_prometheus.db.backends.postgresql"  # Django's own, and counts queries
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = False
 DATABASES["default"].setdefault("OPTIONS", {})
-DATABASES["default"]["ENGINE"] = "django_prometheus.db.backends.postgresql"  # Django's own, and counts queries
 # One small pool a process: with ASGI each thread would otherwise open a connection of its own.
 # The worker forks, and its children must not share their parent's connections, so it has none to share.
 DATABASE_POOL_SIZE = env.int("RAGSITE_DATABASE_POOL_SIZE", 8)
@@ -189,9 +189,6 @@ REVIEW_DOUBLE_RATE = env.float("RAGSITE_REVIEW_DOUBLE_RATE", 0.1, validate=valid
 REVIEW_RESERVATION_MINUTES = env.int("RAGSITE_REVIEW_RESERVATION_MINUTES", 20, validate=validate.Range(min=1))
 SLOW_SECONDS = env.float("RAGSITE_SLOW_SECONDS", 20)  # an answer that took longer is flagged
 
-# --- Background tasks -----------------------------------------------------------------------------------------------
-Q_CLUSTER: dict[str, Any] = {
-    "name": "ragsite",
 # --- Metrics ----------------------------------------------------------------------------------------------------------
 METRICS_TOKEN = env.str("RAGSITE_METRICS_TOKEN", "")  # who knows it may read /metrics
 # From where it may be read without: this machine alone, and not even that once there is a token.
@@ -200,6 +197,9 @@ FIRST_TOKEN_SLOW_SECONDS = env.float("RAGSITE_FIRST_TOKEN_SLOW_SECONDS", 5)  # a
 # Seconds. Fewer than the library's, for each view has as many time series.
 PROMETHEUS_LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, float("inf"))
 
+# --- Background tasks -----------------------------------------------------------------------------------------------
+Q_CLUSTER: dict[str, Any] = {
+    "name": "ragsite",
     "orm": "default",
     "workers": env.int("RAGSITE_WORKERS", 1),
     "timeout": 1800,
