@@ -5,15 +5,18 @@
 Draws and writes all turns of a world (`plan_world(WorldArguments(...), read_library(seed=...))`) with their hits,
 calls, feedback, signals and scores, and returns how many turns there are. It streams: a block of about BLOCK_TURNS
 turns is held at a time, whatever the size of the world. `on_turns(n)` is called after each block that is stored, and
-`on_block(block)` is handed what was drawn, to count it.
+`on_block(writing, block)` is handed what was drawn, to count it.
 """
 
 from collections.abc import Callable, Iterable
 from itertools import islice
 
+import numpy as np
 from django.db import connection, transaction
+from django.utils import timezone
 from psycopg import sql
 
+from monitoring.synthetic.traffic.arrays import Ints
 from monitoring.synthetic.traffic.drawing import Block, draw_blocks
 from monitoring.synthetic.traffic.prices import prices_of
 from monitoring.synthetic.traffic.profiles import MODELS
@@ -25,7 +28,7 @@ from monitoring.synthetic.traffic.writing import Writing
 
 LINES_AT_ONCE = 1000
 NEXT_IDS_SQL = """
-SELECT nextval(pg_get_serial_sequence('chat_turn', 'id'))
+SELECT nextval('chat_turn_id_seq'::regclass)
   FROM generate_series(1, %(count)s)
 """
 
@@ -33,8 +36,8 @@ SELECT nextval(pg_get_serial_sequence('chat_turn', 'id'))
 def copy_world(
     world: World,
     *,
-    on_turns: Callable[[int], None] | None = None,
-    on_block: Callable[[Block], None] | None = None,
+    on_turns: Callable[[int], object] | None = None,
+    on_block: Callable[[Writing, Block], object] | None = None,
 ) -> int:
     """Draw and store a world; return how many turns it has."""
     writing = writing_of(world)
@@ -43,7 +46,7 @@ def copy_world(
         copy_block(writing, block)
         stored += len(block)
         if on_block:
-            on_block(block)
+            on_block(writing, block)
         if on_turns:
             on_turns(len(block))
     return stored
@@ -51,20 +54,32 @@ def copy_world(
 
 def writing_of(world: World) -> Writing:
     """Make the rows that a world stands on, and return what its rows are made of."""
-    prices = prices_of([model.name for model in MODELS], at=world.arguments.until)
+    prices = prices_of([model.name for model in MODELS], at=min(world.arguments.until, timezone.now()))
     return Writing.of(world, ensure_rows(world.people.names), prices)
 
 
 def copy_block(writing: Writing, block: Block) -> None:
     """Store a block, all or nothing."""
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            # Nobody is told of a block before it is stored; when the machine dies it is drawn again.
-            cursor.execute("SET LOCAL synchronous_commit = off")
-            cursor.execute(NEXT_IDS_SQL, {"count": len(block)})
-            turn_ids = [turn_id for (turn_id,) in cursor.fetchall()]
-        for rows in tables_of(writing, block, conversation_ids(block), turn_ids):
-            copy_table(rows)
+        ids = next_turn_ids(len(block))
+        replaced = np.append(0, np.where(block.asked.is_current, 0, ids)[:-1])
+        copy_tables(writing, block, conversation_ids(block), ids, replaced)
+
+
+def next_turn_ids(count: int) -> Ints:
+    """Take ids of turns that nobody else gets."""
+    with connection.cursor() as cursor:
+        cursor.execute(NEXT_IDS_SQL, {"count": count})
+        return np.asarray([turn_id for (turn_id,) in cursor.fetchall()], np.int64)
+
+
+def copy_tables(writing: Writing, block: Block, conversations: list[str], ids: Ints, replaced: Ints) -> None:
+    """Append the rows of a block to their tables, in the transaction that is open."""
+    with connection.cursor() as cursor:
+        # Nobody is told of a block before it is stored; when the machine dies it is drawn again.
+        cursor.execute("SET LOCAL synchronous_commit = off")
+    for rows in tables_of(writing, block, conversations, ids, replaced):
+        copy_table(rows)
 
 
 def copy_table(rows: Table) -> None:

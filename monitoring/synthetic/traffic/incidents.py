@@ -41,6 +41,15 @@ SHAPES: Mapping[Kind, Shape] = {
     Kind.THUMBS_DOWN_WAVE: Shape(2, 0.75, "users turn their thumbs down whatever the answer, as a share"),
     Kind.BAD_DEPLOYMENT: Shape(6, 0.70, "share of the answers of a new config that no hit supports"),
 }
+# The alert that must find each, and those that may be raised along with it.
+ALERTS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.SLOW_HOUR: ("slow_first_token",),
+    Kind.ERROR_BURST: ("error_rate",),
+    Kind.TOXIC_USER: ("toxicity",),
+    Kind.COST_SPIKE: ("cost_spike",),
+    Kind.THUMBS_DOWN_WAVE: ("thumbs_down_wave",),
+    Kind.BAD_DEPLOYMENT: ("groundedness_drop", "error_rate", "thumbs_down_wave"),
+}
 WAVE_VOTE_FACTOR = 5.0
 TOXIC_IF_TOXIC_USER = 0.8
 

@@ -29,7 +29,7 @@ def synthetic_conversations(*, before: datetime | None = None) -> QuerySet[Conve
 
 
 def remove_synthetic(
-    *, before: datetime | None = None, on_turns: Callable[[int], None] | None = None
+    *, before: datetime | None = None, on_turns: Callable[[int], object] | None = None
 ) -> Mapping[str, int]:
     """Remove synthetic conversations with all that belongs to them, with `before` only those last asked earlier, and
     the users, configs and judge versions that nothing is left of. Return what was removed, by what people call it."""

@@ -40,11 +40,11 @@ def conversation_ids(block: Block) -> list[str]:
     return made
 
 
-def tables_of(writing: Writing, block: Block, conversations: list[str], turn_ids: list[int]) -> Iterator[Table]:
-    """Yield the rows of a block, those first that others refer to."""
-    ids = np.asarray(turn_ids, np.int64)
+def tables_of(writing: Writing, block: Block, conversations: list[str], ids: Ints, replaced: Ints) -> Iterator[Table]:
+    """Yield the rows of a block, those first that others refer to. `conversations`: ids by `session`; `ids`: of the
+    turns; `replaced`: of the turn that each takes the place of, 0 for none."""
     yield _conversations(writing, block, conversations)
-    yield _turns(writing, block, conversations, ids)
+    yield _turns(writing, block, conversations, ids, replaced)
     yield _hits(writing, block, ids)
     yield calls_of(writing, block, ids)
     yield feedback_of(writing, block, ids)
@@ -56,12 +56,13 @@ def tables_of(writing: Writing, block: Block, conversations: list[str], turn_ids
 
 def _conversations(writing: Writing, block: Block, conversations: list[str]) -> Table:
     asked, first = block.asked, block.asked.first
-    last = np.append(first[1:], len(asked)) - 1
+    ends = np.flatnonzero(np.append(asked.session[1:] != asked.session[:-1], True))
+    last = ends[np.searchsorted(ends, first)]
     return table(
         "chat_conversation",
         len(first),
         {
-            "id": conversations,
+            "id": picked(conversations, asked.session[first]),
             "title": picked(writing.titles, asked.item[first]),
             "user_id": ids_at(writing.standing.user_ids, asked.user[first]),
             "origin": "SYNTHETIC",
@@ -74,14 +75,13 @@ def _conversations(writing: Writing, block: Block, conversations: list[str]) -> 
     )
 
 
-def _turns(writing: Writing, block: Block, conversations: list[str], ids: Ints) -> Table:
+def _turns(writing: Writing, block: Block, conversations: list[str], ids: Ints, replaced: Ints) -> Table:
     asked, library = block.asked, writing.world.library
     gone, created = block.outcomes.is_interrupted, stamps(asked.created)
     finished = stamps(block.finished)
     answer_place = np.where(
         block.outcomes.is_refused, len(writing.answers) - 1, block.quality.kind * len(library.items) + asked.item
     )
-    replaced = np.append(-1, np.where(asked.is_current, -1, ids)[:-1])
     questions = _questions(writing, block)
     return table(
         "chat_turn",
@@ -91,7 +91,7 @@ def _turns(writing: Writing, block: Block, conversations: list[str], ids: Ints) 
             "conversation_id": picked(conversations, asked.session),
             "position": asked.position.tolist(),
             "is_current": flags(asked.is_current),
-            "replaces_id": numbers(replaced, unknown=replaced < 0),
+            "replaces_id": numbers(replaced, unknown=replaced == 0),
             "question": questions,
             "answer": _answer_texts(writing, block, answer_place),
             "status": _statuses(block),

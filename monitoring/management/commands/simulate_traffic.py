@@ -1,0 +1,133 @@
+"""`manage.py simulate_traffic`: write made-up history with a known truth, or go on asking in real time."""
+
+import sys
+import time
+from argparse import ArgumentParser
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from tqdm import tqdm
+
+from chat.exceptions import ChatError
+from monitoring.management.running import STOPPED
+from monitoring.synthetic.traffic.copying import copy_world
+from monitoring.synthetic.traffic.live import go_live
+from monitoring.synthetic.traffic.removal import remove_synthetic
+from monitoring.synthetic.traffic.tally import Tally
+from monitoring.synthetic.traffic.texts import read_library
+from monitoring.synthetic.traffic.truth import truth_of, write_truth
+from monitoring.synthetic.traffic.world import WorldArguments, plan_world
+
+
+class Command(BaseCommand):
+    """All rows have origin SYNTHETIC: they are in no figure of users' traffic."""
+
+    help = (
+        "Write synthetic traffic: users with habits, questions from the knowledge base, votes, verdicts, incidents."
+        " With --truth FILE, verify_truth can check afterwards that monitoring finds what was planted."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--days", type=int, default=30, metavar="D", help="history to write (default: 30)")
+        parser.add_argument("--turns", type=int, default=100_000, metavar="N", help="questions (default: 100000)")
+        parser.add_argument("--seed", type=int, default=7, metavar="S", help="same seed, same world (default: 7)")
+        parser.add_argument("--until", metavar="TIME", help="end of the history, ISO 8601 (default: now)")
+        parser.add_argument("--zone", default="UTC", metavar="ZONE", help="of the working hours (default: UTC)")
+        parser.add_argument("--quiet", action="store_true", help="no incidents")
+        parser.add_argument("--truth", type=Path, metavar="FILE", help="write down what was planted")
+        parser.add_argument("--live", action="store_true", help="ask in real time, until Ctrl-C")
+        parser.add_argument("--rate", type=float, default=1.0, metavar="R", help="questions a second (default: 1)")
+        parser.add_argument(
+            "--through-chat", action="store_true", help="with --live: have the chat answer, by the default config"
+        )
+        parser.add_argument("--seconds", type=float, metavar="S", help="with --live: stop by itself after so long")
+        parser.add_argument("--remove", action="store_true", help="remove all synthetic traffic instead")
+        parser.add_argument(
+            "--older-than", type=int, metavar="D", help="with --remove: only conversations idle for D days or more"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            if options["remove"]:
+                text = self._remove(options)
+            elif options["live"]:
+                text = self._live(options)
+            else:
+                text = self._back_fill(options)
+        except ChatError as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError("Stopped. What is written stays; see --remove.", returncode=STOPPED) from None
+        self.stdout.write(text)
+
+    def _back_fill(self, options: dict[str, Any]) -> str:
+        arguments = _arguments(options)
+        world = plan_world(arguments, read_library(seed=arguments.seed))
+        tally = Tally()
+        begun = time.monotonic()
+        with _bar(arguments.turns) as bar:
+            stored = copy_world(world, on_turns=bar.update, on_block=tally.add if options["truth"] else None)
+        seconds = time.monotonic() - begun
+        lines = [f"{stored:,} turns over {arguments.days} days, {stored / max(seconds, 1e-9):,.0f} a second."]
+        if options["truth"]:
+            write_truth(options["truth"], truth_of(tally))
+            lines.append(f"The truth: {options['truth']}. Check it: manage.py verify_truth {options['truth']}")
+        return "\n".join(lines)
+
+    def _live(self, options: dict[str, Any]) -> str:
+        if not 0 < options["rate"] <= 1000:
+            raise CommandError("--rate is more than 0 and at most 1000 questions a second.")
+        with _bar(None) as bar:
+            asked = go_live(
+                rate=options["rate"],
+                seed=options["seed"],
+                zone=options["zone"],
+                seconds=options["seconds"],
+                through_chat=options["through_chat"],
+                on_turns=bar.update,
+            )
+        return f"{asked:,} turns."
+
+    def _remove(self, options: dict[str, Any]) -> str:
+        days = options["older_than"]
+        before = None if days is None else timezone.now() - timedelta(days=days)
+        with _bar(None) as bar:
+            removed = remove_synthetic(before=before, on_turns=bar.update)
+        if not removed:
+            return "There was no synthetic traffic to remove."
+        return "Removed " + ", ".join(f"{count:,} {name}" for name, count in removed.items()) + "."
+
+
+def _arguments(options: dict[str, Any]) -> WorldArguments:
+    """Return what the world is made from. Raises CommandError for what cannot be."""
+    if not 1 <= options["days"] <= 3650:
+        raise CommandError("--days is 1 to 3650.")
+    if options["turns"] < 1:
+        raise CommandError("--turns is 1 or more.")
+    try:
+        ZoneInfo(options["zone"])
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise CommandError(f'There is no time zone "{options["zone"]}"; one is "Europe/Berlin".') from error
+    until = timezone.now().replace(second=0, microsecond=0)
+    if options["until"]:
+        try:
+            until = datetime.fromisoformat(options["until"])
+        except ValueError as error:
+            raise CommandError(f'--until is a time such as 2026-06-30T18:00Z, not "{options["until"]}".') from error
+        until = until if until.tzinfo else until.replace(tzinfo=ZoneInfo(options["zone"]))
+    return WorldArguments(
+        days=options["days"],
+        turns=options["turns"],
+        seed=options["seed"],
+        until=until,
+        zone=options["zone"],
+        quiet=options["quiet"],
+    )
+
+
+def _bar(total: int | None) -> "tqdm[Any]":
+    return tqdm(total=total, unit="turn", file=sys.stderr, disable=not sys.stderr.isatty(), leave=False)
