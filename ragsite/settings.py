@@ -27,6 +27,7 @@ SECRET_KEY = env.str("RAGSITE_SECRET_KEY", "") or secret_key(DATA_DIR)
 ALLOWED_HOSTS = env.list("RAGSITE_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("RAGSITE_CSRF_TRUSTED_ORIGINS", [])
 SITE_NAME = env.str("RAGSITE_SITE_NAME", "ragsite")
+PUBLIC_URL = env.str("RAGSITE_PUBLIC_URL", "http://localhost:8000")  # in links to here from elsewhere
 ROOT_URLCONF = "ragsite.urls"
 ASGI_APPLICATION = "ragsite.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -104,6 +105,7 @@ DATABASES["default"].setdefault("OPTIONS", {})
 DATABASE_POOL_SIZE = env.int("RAGSITE_DATABASE_POOL_SIZE", 8)
 if DATABASE_POOL_SIZE and "qcluster" not in sys.argv:
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 30}
+GRAFANA_DB_PASSWORD = env.str("GRAFANA_DB_PASSWORD", "")  # of the login that `manage.py reports_reader` makes
 DATABASES["default"]["TEST"] = {"NAME": env.str("RAGSITE_TEST_DATABASE", "test_ragsite")}
 
 # Shared by all processes: sign-in limits and lists of models. Made by `manage.py createcachetable`.
