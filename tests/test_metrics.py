@@ -138,7 +138,7 @@ def test_latency_is_a_histogram_by_stage(scrape, traffic):
         "5.757": 3,
         "+Inf": 3,
     }
-    assert said.value("ragsite_latency_seconds", origin="USER", window="1h", stage="total", quantile="0.5") == (
+    assert said.value("ragsite_latency_seconds", origin="USER", window="1h", stage="total", percentile="50") == (
         pytest.approx(2.0, rel=0.05)
     )
 

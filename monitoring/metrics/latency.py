@@ -1,4 +1,4 @@
-"""How long answers and their stages take, as histograms over all time and as quantiles of the last hour and day."""
+"""How long answers and their stages take, as histograms over all time and as percentiles of the last hour and day."""
 
 from collections.abc import Iterator, Sequence
 
@@ -21,7 +21,7 @@ FIRST, LAST, EACH = 49, 169, 6
 LEAST_SECONDS, GROWTH = 0.0001, 1.1
 BOUNDS = tuple(range(FIRST, LAST + 1, EACH))
 
-QUANTILES = {"0.5": "p50_seconds", "0.95": "p95_seconds", "0.99": "p99_seconds"}
+PERCENTILES = {"50": "p50_seconds", "95": "p95_seconds", "99": "p99_seconds"}
 
 
 def collect() -> Iterator[Metric]:
@@ -39,12 +39,12 @@ def collect() -> Iterator[Metric]:
     yield family
     yield gauge(
         "ragsite_latency_seconds",
-        "Quantiles of how long questions took, with at most 5 % error.",
+        "Percentiles of how long questions took, with at most 5 % error.",
         (
-            ({**window.labels, "stage": row["key"], "quantile": quantile}, row[column])
+            ({**window.labels, "stage": row["key"], "percentile": percentile}, row[column])
             for window in windows()
             for row in window.read("latency", by="measure", measure=None)
-            for quantile, column in QUANTILES.items()
+            for percentile, column in PERCENTILES.items()
         ),
     )
 
