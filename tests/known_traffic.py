@@ -71,7 +71,7 @@ def make_known_traffic() -> KnownTraffic:
     turns += [
         make_turn(**unanswered, status=Turn.Status.FAILED, error_code="llm_failed"),
         make_turn(**unanswered, status=Turn.Status.INTERRUPTED),
-        make_turn(**unanswered, status=Turn.Status.STREAMING),
+        make_turn(**unanswered, status=Turn.Status.STREAMING, heartbeat_at=now),
     ]
     elsewhere = make_conversation(origin="EVALUATION", user=None), make_conversation(origin="SYNTHETIC", user=None)
     others = [make_turn(conversation=one, config=config, model=MODEL, total_seconds=99) for one in elsewhere]

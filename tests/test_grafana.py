@@ -376,21 +376,26 @@ def expressions(board: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.django_db
-def test_metrics_that_panels_ask_for_are_there(client):
+def test_metrics_and_labels_that_panels_ask_for_are_there(client):
     make_known_traffic()
     cache.clear()
     client.get("/healthz")  # what is counted by request is there from the second on
     client.get("/metrics")
-    lines = client.get("/metrics").text.splitlines()
-    given = {re.split(r"[{ ]", line)[0] for line in lines if not line.startswith("#")}
-    # absent while nothing waits, and where no worker ever was
+    lines = [line for line in client.get("/metrics").text.splitlines() if not line.startswith("#")]
+    # of absent metrics: while nothing waits, and where no worker ever was
     unknown = {"ragsite_judge_backlog_oldest_seconds", "ragsite_worker_silent_seconds"}
+    named_by_prometheus = {"instance"}
 
-    sent = re.sub(r"(?:by|without) \([^)]*\)", "", " ".join(expressions(BOARDS["system"])))
-    asked = set(re.findall(r"\b[a-z]+_[a-z_]+\b(?=[{[)])", sent))
+    sent = " ".join(expressions(BOARDS["system"]))
+    grouped = {label for labels in re.findall(r"(?:by|without) \(([^)]*)\)", sent) for label in labels.split(", ")}
+    matched = set(re.findall(r"(\w+)=\"", sent))
+    asked = set(re.findall(r"\b[a-z]+_[a-z_]+\b(?=[{[)])", re.sub(r"(?:by|without) \([^)]*\)", "", sent)))
 
     assert len(asked) > 15
-    assert asked - unknown <= given
+    assert asked - unknown <= {re.split(r"[{ ]", line)[0] for line in lines}
+    assert (grouped | matched) - named_by_prometheus <= {
+        name for line in lines for name in re.findall(r"(\w+)=\"", line)
+    }
 
 
 def test_prometheus_can_read_what_panels_and_rules_ask(tmp_path):

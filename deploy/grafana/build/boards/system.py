@@ -145,11 +145,13 @@ def _failed_calls() -> PanelBuilder:
 def _first_token() -> PanelBuilder:
     panel = lines(
         "How long do people wait for the first word? Seconds, last hour",
-        "Half of the questions, and 95 of a hundred, had their first word within this time, over one hour up to each "
-        "point. n is the number of finished questions.",
-        over_time(f'max by (quantile) (ragsite_latency_seconds{{{OF_HOUR}, stage="first_token"}})', "{{quantile}}"),
+        "Half of the questions (p50), 95 of a hundred (p95) and 99 (p99) had their first word within this time, over "
+        "one hour up to each point. n is the number of finished questions.",
+        over_time(
+            f'max by (percentile) (ragsite_latency_seconds{{{OF_HOUR}, stage="first_token"}})', "p{{percentile}}"
+        ),
         unit=SECONDS,
-        colours={"0.5": AMOUNT, "0.95": WARN, "0.99": BAD},
+        colours={"p50": AMOUNT, "p95": WARN, "p99": BAD},
         url=turns(),
     )
     return panel.with_target(over_time(f"max(ragsite_error_ratio_n{{{OF_HOUR}}})", "n: finished", ref_id="B"))
