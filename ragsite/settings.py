@@ -75,6 +75,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "ragsite.request_metrics.CountRequests",
+    "ragsite.viewer_zone.in_viewers_zone",
     "ragsite.one_thread.in_one_thread",
 ]
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 
 Link = dict[str, Any]
 
@@ -19,6 +19,10 @@ def stylesheet(request: HttpRequest) -> str:
     return static("ragsite/admin.css")
 
 
+def zone_script(request: HttpRequest) -> str:
+    return static("ragsite/zone.js")
+
+
 def icon(request: HttpRequest) -> str:
     return static("ragsite/logo.svg")
 
@@ -26,6 +30,10 @@ def icon(request: HttpRequest) -> str:
 def _never(request: HttpRequest) -> bool:
     """A link out of the admin is never the page that one is on, though its address begins all others."""
     return False
+
+
+def _is_first_page(request: HttpRequest) -> bool:
+    return request.path == reverse("admin:index")
 
 
 def _may(*permissions: str) -> Callable[[HttpRequest], bool]:
@@ -45,6 +53,7 @@ def _link(title: str, icon: str, model: str) -> Link:
 NAVIGATION = [
     {
         "items": [
+            {"title": "Dashboard", "icon": "monitoring", "link": reverse_lazy("admin:index"), "active": _is_first_page},
             {"title": "Open chat", "icon": "forum", "link": reverse_lazy("chat:home"), "active": _never},
             {"title": "Search lab", "icon": "science", "link": reverse_lazy("chat:search-lab"), "active": _never},
         ],
@@ -131,7 +140,8 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_BACK_BUTTON": True,
     "STYLES": [stylesheet],
-    "DASHBOARD_CALLBACK": "chat.admin.overview.overview",
+    "SCRIPTS": [zone_script],
+    "DASHBOARD_CALLBACK": "monitoring.admin.dashboard.first_page",
     "COLORS": {
         "primary": {
             "50": "oklch(98.4% .014 180.72)",

@@ -1,0 +1,139 @@
+"""The time that the dashboard is about: ranges, their steps, the time before, zones; and what is said of a change."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from monitoring.dashboard.changes import Measured, difference, relative_change
+from monitoring.dashboard.period import DAY, HOUR, MINUTE, RANGES, Step, between, latest
+from monitoring.dashboard.words import NOTHING, interval, spoken_step, written
+
+BERLIN, KOLKATA, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")
+NOW = datetime(2026, 11, 28, 13, 7, 20, tzinfo=UTC)
+
+
+def at(day: int, hour: int = 0, minute: int = 0, second: int = 0, month: int = 11) -> datetime:
+    return datetime(2026, month, day, hour, minute, second, tzinfo=UTC)
+
+
+def test_24_hours_are_the_current_one_and_the_23_before():
+    period = latest("24h", now=NOW, zone=BERLIN)
+
+    assert (period.since, period.until) == (at(27, 14), at(28, 13, 7, 21))
+    assert (period.since_before, period.until_before) == (at(26, 14), at(27, 13, 7, 21))
+    steps = period.steps()
+    assert len(steps) == 24
+    assert steps[0] == Step(at(27, 14), at(27, 14), at(27, 15))
+    assert steps[-1] == Step(at(28, 13), at(28, 13), at(28, 13, 7, 21))
+
+
+def test_30_days_begin_at_the_viewers_midnight():
+    period = latest("30d", now=NOW, zone=BERLIN)
+
+    assert (period.since, period.since_before) == (at(29, 23, month=10), at(29, 22, month=9))  # summer time before
+    assert period.until_before == at(29, 13, 7, 21, month=10)
+    assert len(period.steps()) == 30
+    assert spoken_step(period.steps()[-1], period) == "Sat 28 Nov"
+
+
+def test_days_of_a_zone_with_half_hours_are_counted_from_the_next_full_hour():
+    step = latest("30d", now=NOW, zone=KOLKATA).steps()[-1]
+
+    assert step == Step(at(27, 18, 30), at(27, 19), at(28, 13, 7, 21))
+
+
+@pytest.mark.parametrize("name", RANGES)
+@pytest.mark.parametrize("zone", [UTC_ZONE, BERLIN, KOLKATA])
+def test_steps_cover_the_range_and_the_time_before_is_as_long(name, zone):
+    period = latest(name, now=NOW, zone=zone)
+    steps = period.steps()
+
+    assert (steps[0].begin, steps[-1].end) == (period.since, period.until)
+    assert all(one.end == other.begin for one, other in pairwise(steps))
+    assert len(steps) == RANGES[name][1]
+    assert period.until_before <= period.since
+    lengths = period.until - period.since, period.until_before - period.since_before
+    assert abs(lengths[0] - lengths[1]) <= HOUR  # an hour more or less where the clock was changed
+
+
+@pytest.mark.parametrize(
+    ("length", "step"),
+    [
+        (HOUR, MINUTE),
+        (2 * HOUR, 5 * MINUTE),
+        (DAY, 15 * MINUTE),
+        (4 * DAY, HOUR),
+        (60 * DAY, DAY),
+        (400 * DAY, 7 * DAY),
+    ],
+)
+def test_a_range_of_ones_own_has_a_hundred_steps_at_most(length, step):
+    period = between(at(2, 10, 17), at(2, 10, 17) + length, zone=UTC_ZONE)
+
+    assert period.step == step
+    assert len(period.steps()) <= 102  # the first and the last are parts
+    assert (period.since_before, period.until_before) == (at(2, 10, 17) - length, at(2, 10, 17))
+
+
+def test_weeks_begin_on_monday():
+    period = between(at(3), at(3) + 400 * DAY, zone=BERLIN)
+
+    assert period.steps()[1].at == at(8, 23)  # the 9th is a Monday
+
+
+def test_a_difference_is_unclear_as_long_as_its_interval_holds_zero():
+    # 6 of 10 against 9 of 10: Newcombe's interval for the difference is -0.58 to 0.09
+    change = difference(Measured(0.6, 0.313, 0.832), Measured(0.9, 0.596, 0.982), better="more")
+
+    assert change.by == pytest.approx(-0.3)
+    assert change.verdict == "unclear"
+
+
+@pytest.mark.parametrize(("better", "verdict"), [("more", "worse"), ("less", "better"), ("neither", "none")])
+def test_a_clear_difference_is_good_or_bad_by_what_is_measured(better, verdict):
+    # 60 of 100 against 90 of 100: -0.41 to -0.18
+    change = difference(Measured(0.6, 0.502, 0.691), Measured(0.9, 0.826, 0.945), better=better)
+
+    assert change.verdict == verdict
+
+
+def test_unknown_has_no_change():
+    assert difference(Measured(None), Measured(0.5, 0.4, 0.6), better="more") is None
+    assert relative_change(5, 0) is None
+    assert relative_change(None, 5) is None
+    assert relative_change(6, 4).by == 0.5
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "words"),
+    [
+        (None, "ratio", NOTHING),
+        (0, "ratio", "0 %"),
+        (0.0004, "ratio", "0.04 %"),
+        (0.0412, "ratio", "4.1 %"),
+        (0.9999, "ratio", "> 99.9 %"),
+        (1, "ratio", "100 %"),
+        (1234, "count", "1,234"),
+        (0.34, "seconds", "340 ms"),
+        (1.239, "seconds", "1.24 s"),
+        (0, "usd", "$0"),
+        (0.0012345, "usd", "$0.0012"),
+        (1234.5, "usd", "$1,234.50"),
+        (0.9234, "score", "0.923"),
+    ],
+)
+def test_values_are_written_with_their_unit(value, unit, words):
+    assert written(value, unit).replace("\N{NO-BREAK SPACE}", " ") == words
+
+
+def test_an_interval_names_its_unit_once():
+    assert interval(Measured(0.04, 0.012, 0.098), "ratio") == "1.2 to 9.8\N{NO-BREAK SPACE}%"
+    assert interval(Measured(0.04), "ratio") == ""
+
+
+def test_the_latest_range_ends_after_a_turn_of_this_very_second():
+    now = NOW + timedelta(milliseconds=700)
+
+    assert latest("1h", now=now, zone=UTC_ZONE).until > now
