@@ -25,39 +25,44 @@ OPEN_CONVERSATION = ("Open the conversation in the admin", CONVERSATION)
 OPEN_TURN = ("Open the turn in the admin", TURN)
 NO_TEXTS = "No texts here: the link leads to the admin, where permissions hold."
 
-NEGATIVE_SESSIONS = f"""WITH asked AS (
-  SELECT turn_id, conversation_id, created_at, is_failed
+# Sessions and votes are looked for among the newest turns of the range, which an index finds: grouping millions of them
+# each minute would keep the database from answering users.
+NEWEST, LOOKED_AT = 20_000, "20,000"
+ASKED = f"""WITH asked AS (
+  SELECT turn_id, conversation_id, created_at, is_failed, cost_usd
     FROM reports.turn
    WHERE {facts("created_at")}
-), told AS (
-  SELECT conversation_id, count(*) AS down
-    FROM reports.feedback
-   WHERE value < 0
-   AND {facts("asked_at")}
-   GROUP BY conversation_id
-), judged AS (
-  SELECT conversation_id, count(DISTINCT turn_id) AS failing
-    FROM reports.score
-   WHERE is_failing
-   AND source = 'JUDGE'
-   AND {facts("asked_at")}
-   GROUP BY conversation_id
-), summed AS (
-  SELECT conversation_id, count(*) AS turns, count(*) FILTER (WHERE is_failed) AS failed, max(created_at) AS last_at
+   ORDER BY created_at DESC
+   LIMIT {NEWEST}
+)"""
+NEGATIVE_SESSIONS = f"""{ASKED}, told AS (
+  SELECT turn_id, count(*) AS down
     FROM asked
-   GROUP BY conversation_id
+    JOIN reports.feedback USING (turn_id)
+   WHERE value < 0
+   GROUP BY turn_id
+), judged AS (
+  SELECT DISTINCT turn_id, true AS is_failing
+    FROM asked
+    JOIN reports.score USING (turn_id)
+   WHERE source = 'JUDGE'
+     AND score.is_failing
 )
 SELECT conversation_id::text AS "conversation",
-       coalesce(down, 0) AS "thumbs down",
-       coalesce(failing, 0) AS "turns that judges fail",
-       failed AS "failed turns",
-       turns AS "n: turns",
-       last_at AS "last question"
-  FROM summed
-  LEFT JOIN told USING (conversation_id)
-  LEFT JOIN judged USING (conversation_id)
- WHERE coalesce(down, 0) + coalesce(failing, 0) + failed > 0
- ORDER BY coalesce(down, 0) DESC, coalesce(failing, 0) + failed DESC, last_at DESC, conversation_id
+       coalesce(sum(down), 0) AS "thumbs down",
+       count(is_failing) AS "turns that judges fail",
+       count(*) FILTER (WHERE is_failed) AS "failed turns",
+       count(*) AS "n: turns",
+       max(created_at) AS "last question"
+  FROM asked
+  LEFT JOIN told USING (turn_id)
+  LEFT JOIN judged USING (turn_id)
+ GROUP BY conversation_id
+HAVING coalesce(sum(down), 0) + count(is_failing) + count(*) FILTER (WHERE is_failed) > 0
+ ORDER BY coalesce(sum(down), 0) DESC,
+          count(is_failing) + count(*) FILTER (WHERE is_failed) DESC,
+          max(created_at) DESC,
+          conversation_id
  LIMIT {SHOWN}"""
 
 
@@ -173,8 +178,8 @@ def _by_config() -> PanelBuilder:
 def _negative_sessions() -> PanelBuilder:
     return rows(
         "Which conversations went wrong?",
-        f"The {SHOWN} with the most thumbs down, then with the most turns that failed or that a judge fails, of those "
-        f"asked in the range. {NO_TEXTS}",
+        f"The {SHOWN} with the most thumbs down, then with the most turns that failed or that a judge fails, among the "
+        f"newest {LOOKED_AT} turns of the range. {NO_TEXTS}",
         Sql(NEGATIVE_SESSIONS),
         urls={"conversation": OPEN_CONVERSATION},
     )
@@ -190,11 +195,13 @@ def _last_conversations() -> PanelBuilder:
         "n: known costs": "count(cost_usd)",
         "known cost": "sum(cost_usd)",
     }
-    grouped = f"{facts('created_at')}\n GROUP BY conversation_id"
+    query = select(
+        columns, "asked\n GROUP BY conversation_id", order="max(created_at) DESC, conversation_id", limit=SHOWN
+    )
     return rows(
         "Last conversations",
-        f"The {SHOWN} that were asked in last, with their turns of the range. {NO_TEXTS}",
-        Sql(select(columns, "reports.turn", where=grouped, order="max(created_at) DESC, conversation_id", limit=SHOWN)),
+        f"The {SHOWN} that were asked in last, with their turns among the newest {LOOKED_AT} of the range. {NO_TEXTS}",
+        Sql(f"{ASKED}\n{query}"),
         units={"known cost": USD},
         urls={"conversation": OPEN_CONVERSATION},
     )
@@ -203,24 +210,18 @@ def _last_conversations() -> PanelBuilder:
 def _last_votes() -> PanelBuilder:
     columns = {
         "turn": "turn_id",
-        "conversation": "conversation_id::text",
+        "conversation": "asked.conversation_id::text",
         "vote": "CASE WHEN value > 0 THEN 'up' ELSE 'down' END",
         "reasons": "lower(array_to_string(reasons, ', '))",
         "with a comment": "has_comment",
-        "asked": "asked_at",
+        "asked": "created_at",
         "voted": "given_at",
     }
+    source = "asked\n  JOIN reports.feedback USING (turn_id)"
+    query = select(columns, source, order="created_at DESC, feedback_id DESC", limit=SHOWN)
     return rows(
         "Last votes",
-        f"The {SHOWN} votes on the newest questions. {NO_TEXTS}",
-        Sql(
-            select(
-                columns,
-                "reports.feedback",
-                where=facts("asked_at"),
-                order="asked_at DESC, feedback_id DESC",
-                limit=SHOWN,
-            )
-        ),
+        f"The {SHOWN} votes on the newest questions, among the newest {LOOKED_AT} turns of the range. {NO_TEXTS}",
+        Sql(f"{ASKED}\n{query}"),
         urls={"turn": OPEN_TURN, "conversation": OPEN_CONVERSATION},
     )

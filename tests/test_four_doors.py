@@ -1,0 +1,136 @@
+"""The same figure is the same through each door: the database's function, the reports in Python, /metrics, and
+Grafana's panels. What is expected was worked out by hand, from what tests/known_traffic.py stores.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+
+from monitoring.reports import Filters, read
+from tests.grafana_macros import expand
+from tests.known_traffic import P95_SECONDS, KnownTraffic, make_known_traffic
+from tests.scraped import Scrape
+
+DASHBOARDS = Path(__file__).resolve().parent.parent / "deploy" / "grafana" / "dashboards"
+Figures = dict[str, float]
+# Quantiles come from histograms, with at most 5 % error.
+P95 = pytest.approx(P95_SECONDS, rel=0.05)
+EXPECTED = {
+    "turns": 12,
+    "finished": 11,
+    "error_ratio": pytest.approx(2 / 11),
+    "votes": 4,
+    "up_ratio": 0.75,
+    "cost_usd": pytest.approx(0.0108),
+    "p95_seconds": P95,
+    "scored": 5,
+    "groundedness": pytest.approx(0.7),
+    "failing_ratio": pytest.approx(0.4),
+}
+
+
+@pytest.fixture
+def traffic(db) -> KnownTraffic:
+    cache.clear()
+    return make_known_traffic()
+
+
+def test_function_of_the_database(traffic):
+    def row(call: str) -> dict[str, Any]:
+        return asked(f"SELECT * FROM reports.{call}", [traffic.since, traffic.until])
+
+    turns, votes = row("turns(%s, %s)"), row("feedback(%s, %s)")
+    score = row("scores(%s, %s, name => 'groundedness')")
+
+    assert {
+        "turns": turns["turns"],
+        "finished": turns["turns"] - turns["unfinished"],
+        "error_ratio": turns["error_ratio"],
+        "votes": votes["up"] + votes["down"],
+        "up_ratio": votes["up_ratio"],
+        "cost_usd": float(row("calls(%s, %s)")["cost_usd"]),
+        "p95_seconds": row("latency(%s, %s)")["p95_seconds"],
+        "scored": score["scored"],
+        "groundedness": score["mean"],
+        "failing_ratio": score["failing_ratio"],
+    } == EXPECTED
+
+
+def test_reports_in_python(traffic):
+    filters = Filters(since=traffic.since, until=traffic.until)
+    [turns], [votes] = read("turns", filters), read("feedback", filters)
+    [score] = read("scores", filters, name="groundedness")
+
+    assert {
+        "turns": turns["turns"],
+        "finished": turns["turns"] - turns["unfinished"],
+        "error_ratio": turns["error_ratio"],
+        "votes": votes["up"] + votes["down"],
+        "up_ratio": votes["up_ratio"],
+        "cost_usd": float(read("calls", filters)[0]["cost_usd"]),
+        "p95_seconds": read("latency", filters)[0]["p95_seconds"],
+        "scored": score["scored"],
+        "groundedness": score["mean"],
+        "failing_ratio": score["failing_ratio"],
+    } == EXPECTED
+
+
+def test_metrics(traffic, client):
+    scrape = Scrape(client.get("/metrics").text)
+    day = {"origin": "USER", "window": "24h"}
+    grounded = {**day, "name": "groundedness"}
+    outcomes = scrape.values("ragsite_turns_total", "outcome", origin="USER")
+    dollars = scrape.values("ragsite_cost_usd_total", "certainty", origin="USER")
+
+    assert {
+        "turns": sum(outcomes.values()) + scrape.value("ragsite_turns_in_progress", state="streaming"),
+        "finished": scrape.value("ragsite_error_ratio_n", **day),
+        "error_ratio": scrape.value("ragsite_error_ratio", **day),
+        "votes": scrape.value("ragsite_feedback_up_ratio_n", **day),
+        "up_ratio": scrape.value("ragsite_feedback_up_ratio", **day),
+        "cost_usd": sum(dollars.values()),
+        "p95_seconds": scrape.value("ragsite_latency_seconds", stage="total", percentile="95", **day),
+        "scored": scrape.value("ragsite_score_scored", **grounded),
+        "groundedness": scrape.value("ragsite_score_mean", **grounded),
+        "failing_ratio": scrape.value("ragsite_score_failing_ratio", **grounded),
+    } == EXPECTED
+
+
+def test_panels_of_grafana(traffic):
+    failing = panel(traffic, "experiments", "How often does each config fail or refuse? Shares")
+    votes = panel(traffic, "feedback", "Thumbs up, share of votes")
+    judge = panel(traffic, "quality", "What does each judge say of the answers?")
+
+    assert judge["criterion"] == "groundedness"
+    assert {
+        "turns": failing["n: turns"],
+        "finished": failing["n: turns"] - 1,  # the panel says how many turns; one of them is not finished
+        "error_ratio": failing["errors"],
+        "votes": votes["n: votes"],
+        "up_ratio": votes["thumbs up"],
+        "cost_usd": float(panel(traffic, "cost", "Cost of all calls, USD")["cost"]),
+        "p95_seconds": panel(traffic, "experiments", "How fast is each config? Seconds")["95 % within"],
+        "scored": judge["n: scored"],
+        "groundedness": panel(traffic, "quality", "Groundedness, mean (0 to 1)")["mean"],
+        "failing_ratio": judge["failing"],
+    } == EXPECTED
+
+
+def asked(sql: str, values: list[Any] | None = None) -> dict[str, Any]:
+    """The first row, by column."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        columns = [column.name for column in cursor.description]
+        return dict(zip(columns, cursor.fetchone(), strict=True))
+
+
+def panel(traffic: KnownTraffic, board: str, title: str) -> dict[str, Any]:
+    """What the panel of that title shows first."""
+    panels = json.loads((DASHBOARDS / f"{board}.json").read_text())["panels"]
+    sql = next(one["targets"][0]["rawSql"] for one in panels if one["title"] == title)
+    variables = {"origin": "USER", "collection": "", "config": "", "model": ""}
+    return asked(expand(sql, since=traffic.since, until=traffic.until, **variables))
