@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
 from chat.exceptions import ChatError
-from monitoring.management.running import STOPPED
+from monitoring.management.running import STOPPED, RunsCommand
 from monitoring.synthetic.traffic.copying import copy_world
 from monitoring.synthetic.traffic.live import go_live
 from monitoring.synthetic.traffic.removal import remove_synthetic
@@ -23,7 +23,7 @@ from monitoring.synthetic.traffic.truth import truth_of, write_truth
 from monitoring.synthetic.traffic.world import WorldArguments, plan_world
 
 
-class Command(BaseCommand):
+class Command(RunsCommand):
     """All rows have origin SYNTHETIC: they are in no figure of users' traffic."""
 
     help = (

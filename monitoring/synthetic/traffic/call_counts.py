@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from monitoring.synthetic.traffic.arrays import Bools, Ints
+from monitoring.synthetic.traffic.arrays import Bools, Floats, Ints
 from monitoring.synthetic.traffic.call_rows import judge_costs
 from monitoring.synthetic.traffic.drawing import JUDGE_OUTPUT_TOKENS, Block, judge_input_tokens
 from monitoring.synthetic.traffic.groups import ALL, MODEL
@@ -26,11 +26,10 @@ def call_counts(writing: Writing, block: Block) -> Iterator[tuple[str, str, Mapp
             yield MODEL, profile.name, {name: int(values[of_model].sum()) for name, values in figures.items()}
 
 
-def last_call(block: Block) -> float:
-    """Return when the last call of a block was made."""
+def call_times(block: Block) -> Floats:
+    """Return when the calls of a block were made, in no order; also those of turns without one."""
     judged = [(block.finished + said.after)[said.judged] for said in block.verdicts if said.profile.family == "llm"]
-    times = np.concatenate([block.finished, *judged])
-    return float(times.max())
+    return np.concatenate([block.finished, *judged])
 
 
 def _calls(writing: Writing, block: Block) -> Iterator[tuple[str, Bools, Ints, dict[str, Ints]]]:

@@ -68,8 +68,8 @@ CHALLENGER_SPLIT = 0.5
 GROUNDEDNESS, RELEVANCE, TOXICITY = range(3)
 JUDGES = (
     JudgeProfile("groundedness_offline", "groundedness", "offline", "", 1.0, 0.88, 0.96, 0.01),
-    JudgeProfile("relevance", "relevance", "llm", "openai/gpt-4o-mini", 0.25, 0.84, 0.97, 0.02),
-    JudgeProfile("question_toxicity_offline", "question_toxicity", "offline", "", 0.5, 0.95, 0.998, 0.0),
+    JudgeProfile("relevance", "relevance", "llm", "openai/gpt-4o-mini", 0.2, 0.84, 0.97, 0.02),
+    JudgeProfile("question_toxicity_offline", "question_toxicity", "offline", "", 0.3, 0.95, 0.998, 0.0),
 )
 # Labels of a verdict that passes, and of those that fail, one of which is drawn; with their values.
 LABELS: Mapping[str, tuple[tuple[str, float], tuple[tuple[str, float], ...]]] = {

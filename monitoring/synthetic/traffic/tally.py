@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from monitoring.synthetic.traffic.arrays import Floats, Ints
-from monitoring.synthetic.traffic.call_counts import call_counts, last_call
+from monitoring.synthetic.traffic.call_counts import call_counts, call_times
 from monitoring.synthetic.traffic.counted import Counted, Drawn, counted, drawn
 from monitoring.synthetic.traffic.drawing import Block
 from monitoring.synthetic.traffic.groups import ALL, MODEL, Grouping, Groups
@@ -67,7 +67,7 @@ class Tally:
                     self._time(group, measure, getattr(block.speeds, measure))
         for by, key, sums in call_counts(writing, block):
             self.counts[Cell("calls", by, key)].update(sums)
-        self.last_call = max(self.last_call, last_call(block))
+        self.last_call = max(self.last_call, float(call_times(block).max()))
 
     def _count(self, group: Grouping, one: Counted) -> None:
         for figure, values in one.figures.items():

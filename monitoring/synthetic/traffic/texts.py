@@ -21,7 +21,7 @@ ITEMS_PER_TOPIC = 12
 # Chunks of a document that are read: enough for its questions, also of a book.
 CHUNKS_PER_TOPIC = 30
 # A hit of a synthetic turn shows the beginning of its chunk: whole chunks, five to a turn, would be most of the data.
-HIT_CHARS = 240
+HIT_CHARS = 200
 ANSWER_CHARS = 500
 HITS = 3
 REFUSAL = "I found nothing in the documents that answers this question."

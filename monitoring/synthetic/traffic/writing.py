@@ -24,6 +24,7 @@ class Writing:
     answers: list[str]  # three kinds, one after the other; the last is the refusal
     titles: list[str]
     hits: list[list[str]]  # by rank: everything of a hit that is the same each time
+    ground: dict[str, list[int]]  # ids of all rows that the rows of a block refer to, by table
 
     @classmethod
     def of(cls, world: World, standing: Standing, prices: Prices) -> "Writing":
@@ -37,6 +38,7 @@ class Writing:
             answers=[*answers, escaped(REFUSAL)],
             titles=[escaped(title_for(item.question)) for item in items],
             hits=_hit_texts(world.library),
+            ground=_ground(world.library, standing),
         )
 
 
@@ -65,3 +67,15 @@ def _hit_texts(library: Library) -> list[list[str]]:
         ]
         for rank in range(longest)
     ]
+
+
+def _ground(library: Library, standing: Standing) -> dict[str, list[int]]:
+    hits = [hit for item in library.items for hit in item.hits]
+    return {
+        "chat_chunk": sorted({hit.chunk_id for hit in hits}),
+        "chat_document": sorted({hit.document_id for hit in hits}),
+        "chat_collection": sorted(set(library.collection_ids.tolist())),
+        "chat_pipelineconfig": sorted(standing.config_ids),
+        "auth_user": sorted({*standing.user_ids, standing.reviewer_id}),
+        "monitoring_judgeversion": sorted(standing.version_ids),
+    }
