@@ -27,7 +27,7 @@ OUTCOMES = {
     "empty": ("searched without a hit", Q(hit_count=0)),
     "unfinished": ("not finished", Q(status__in=[Turn.Status.PENDING, Turn.Status.STREAMING])),
 }
-NO_COLLECTION = "none"
+NO_COLLECTION = "0"  # as the reports name it
 
 
 def voted(value: Feedback.Value) -> Exists:

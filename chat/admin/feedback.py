@@ -13,7 +13,8 @@ from unfold.decorators import display
 from chat.admin import filters
 from chat.admin.base import RecordAdmin, excerpt, link, transcript_url
 from chat.admin.keyset import LongListAdmin
-from chat.models import Feedback, Turn
+from chat.admin.word_search import turns_asking
+from chat.models import Feedback
 from chat.models.feedback import Reason
 from chat.templatetags.admin_values import NOTHING
 
@@ -67,7 +68,7 @@ class FeedbackAdmin(LongListAdmin, RecordAdmin):
         typed = search_term.strip()
         if not typed:
             return queryset, False
-        found = Q(comment__icontains=typed) | Q(turn__in=Turn.objects.asking(typed).values("pk"))
+        found = Q(comment__icontains=typed) | turns_asking(typed, "turn")
         return queryset.filter(found | Q(user=user) if (user := filters.user_named(typed)) else found), False
 
     @display(description="Vote", label=VALUE_BADGES, ordering="value")

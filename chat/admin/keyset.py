@@ -24,7 +24,7 @@ from chat.admin.cursor import OLDEST, Cursor, read_cursor
 PLACE_VAR = "page"
 # Rows are counted up to here, and so many are sorted by other columns than the time.
 MOST_COUNTED = 10_000
-PAGE_SECONDS, COUNT_SECONDS = 8, 2
+PAGE_SECONDS, COUNT_SECONDS = 8, 1
 BY_TIME, BY_NUMBER = ("Newest", "Newer", "Older", "Oldest"), ("First", "Previous", "Next", "Last")
 
 ESTIMATE_SQL = "SELECT reltuples::bigint FROM pg_class WHERE oid = %(table)s::regclass"
@@ -52,6 +52,7 @@ class KeysetChangeList(ChangeList):
     problems: list[str]
     count_text = ""
     _place = ""  # as it stands in the address
+    _is_counted = True  # or the count was given up
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: list[str | None] | None = None) -> QuerySet[Any]:
         """Return all that matches; nothing where a filter has a value that cannot be: all would be a wrong answer."""
@@ -68,8 +69,13 @@ class KeysetChangeList(ChangeList):
             messages.warning(request, self._give_up_sorting())
         try:
             with time_limit(PAGE_SECONDS):
-                self.result_list, self.paginator = self._by_time() if found is None else self._page(found)
-                self.count_text = "" if self.problems else self._in_words(found)
+                if found is not None and ORDER_VAR in self.params:
+                    self.result_list, self.paginator = self._by_number(found)
+                else:
+                    self.result_list, self.paginator = self._by_time()
+            if not self.paginator.previous and not self.paginator.next:  # then this is all
+                found, self._is_counted = len(self.result_list), True
+            self.count_text = "" if self.problems else self._in_words(found)
         except OperationalError as error:
             if not is_timeout(error):
                 raise
@@ -95,6 +101,7 @@ class KeysetChangeList(ChangeList):
         except OperationalError as error:
             if not is_timeout(error):
                 raise
+            self._is_counted = False
             return None
         return found if found <= MOST_COUNTED else None
 
@@ -103,6 +110,8 @@ class KeysetChangeList(ChangeList):
         name = self.opts.verbose_name_plural
         if found is not None:
             return f"{found:,} {self.opts.verbose_name if found == 1 else name}"
+        if not self._is_counted:
+            return f"{name}, not counted: that would take long"
         if self.queryset.query.where:
             return f"more than {MOST_COUNTED:,} {name}"
         with connection.cursor() as cursor:
@@ -118,9 +127,6 @@ class KeysetChangeList(ChangeList):
             f"More than {MOST_COUNTED:,} {self.opts.verbose_name_plural} match, too many to sort; here they are by"
             " time. Choose a range of time or other filters to sort what is left."
         )
-
-    def _page(self, found: int) -> tuple[list[Any], Pages]:
-        return self._by_number(found) if ORDER_VAR in self.params else self._by_time()
 
     def _by_number(self, found: int) -> tuple[list[Any], Pages]:
         """Return a page in the order that was asked for, by its number: they are few."""

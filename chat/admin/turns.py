@@ -12,7 +12,8 @@ from chat.admin import drill_down, filters
 from chat.admin.base import TURN_BADGES, RecordAdmin, excerpt, is_view, link, transcript_url
 from chat.admin.keyset import LongListAdmin
 from chat.admin.transcript import rendered, stage_rows
-from chat.models import Feedback, Turn
+from chat.admin.word_search import look_up
+from chat.models import Conversation, Feedback, Turn
 from chat.templatetags.admin_values import NOTHING, seconds, usd
 
 
@@ -78,10 +79,12 @@ class TurnAdmin(LongListAdmin, RecordAdmin):
         typed = search_term.strip()
         if not typed:
             return queryset, False
+        asking = Turn.objects.asking(typed)
         if user := filters.user_named(typed):
-            asked = Turn.objects.filter(conversation__user=user).values("pk")
-            return queryset.filter(pk__in=asked.union(Turn.objects.asking(typed).values("pk"))), False
-        return queryset.asking(typed), False  # type: ignore[attr-defined] # the manager's own class
+            asked = Turn.objects.filter(conversation__in=Conversation.objects.filter(user=user).values("pk"))
+            return queryset.filter(pk__in=asked.values("pk").union(asking.values("pk"))), False
+        found = look_up(asking)
+        return queryset.asking(typed) if found is None else queryset.filter(pk__in=found), False  # type: ignore[attr-defined] # TurnQuerySet
 
     @display(description="Question")
     def question_excerpt(self, turn: Turn) -> str:

@@ -15,7 +15,7 @@ from unfold.decorators import display
 from chat.admin import filters
 from chat.admin.base import RecordAdmin, excerpt, link, transcript_url
 from chat.admin.keyset import LongListAdmin
-from chat.models import Turn
+from chat.admin.word_search import turns_asking
 from chat.templatetags.admin_values import NOTHING, usd
 from monitoring.judges.criteria import CRITERIA
 from monitoring.models import Score
@@ -124,7 +124,7 @@ class ScoreAdmin(LongListAdmin, RecordAdmin):
         self, request: HttpRequest, queryset: QuerySet[Score], search_term: str
     ) -> tuple[QuerySet[Score], bool]:
         typed = search_term.strip()
-        return queryset.filter(turn__in=Turn.objects.asking(typed).values("pk")) if typed else queryset, False
+        return queryset.filter(turns_asking(typed, "turn")) if typed else queryset, False
 
     @display(description="Question")
     def question(self, score: Score) -> str:
