@@ -48,3 +48,9 @@ class QuestionRefusedError(ChatError):
     """A question cannot be asked: empty, too long, or while another answer is being written."""
 
     code = "question_refused"
+
+
+class BudgetUsedUpError(QuestionRefusedError):
+    """A budget has no room for what was asked. The message says until when, and whom to ask."""
+
+    code = "budget_used_up"

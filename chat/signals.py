@@ -2,9 +2,12 @@
 
 turn_finished    sender=Turn, turn_id: int, conversation_id: UUID, status: str, origin: str
 feedback_given   sender=Feedback, turn_id: int, value: 1, -1 or None (taken back), user_id: int
+budget_warning   sender=Budget, budget_id: int, month: date (its first day), spent_usd: Decimal, limit_usd: Decimal,
+                 is_used_up: bool; at most twice a month and budget: at 80 % of the limit, and when it is used up
 """
 
 from django.dispatch import Signal
 
 turn_finished = Signal()
 feedback_given = Signal()
+budget_warning = Signal()

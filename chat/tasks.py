@@ -1,6 +1,6 @@
 """What the worker runs. Tasks take ids, call one service and may run twice."""
 
-from chat.services import turns, uploaded
+from chat.services import spending, turns, uploaded
 
 
 def beat() -> None:
@@ -11,6 +11,11 @@ def beat() -> None:
 def sweep() -> int:
     """Mark answers whose process died as interrupted; return how many."""
     return turns.sweep_interrupted()
+
+
+def recount_budgets() -> int:
+    """Count budgets anew that were not counted for an hour; return how many."""
+    return spending.recount_old()
 
 
 def ingest_document(document_id: int) -> str:

@@ -28,6 +28,7 @@ LOCK = 7_412_001  # any number: two processes that prepare the same database at 
 EVERY_MINUTE = {
     "beat": "chat.tasks.beat",
     "sweep": "chat.tasks.sweep",
+    "budgets": "chat.tasks.recount_budgets",
     "runs": "monitoring.tasks.sweep",
     "judging": "monitoring.tasks.sweep_judging",
     "reports": "monitoring.tasks.refresh_reports",

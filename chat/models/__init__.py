@@ -1,6 +1,7 @@
 """What chat stores. The database states the rules: closed sets are check constraints, "only once" is a unique one."""
 
 from chat.models.answer import Hit, LLMCall, Turn
+from chat.models.budget import Budget, BudgetHold, BudgetMonth
 from chat.models.conversation import Conversation
 from chat.models.feedback import Feedback, ImplicitSignal
 from chat.models.knowledge import Chunk, Collection, Document, Embedder, Embedding
@@ -8,6 +9,9 @@ from chat.models.pipeline import Heartbeat, ModelPrice, PipelineConfig
 from chat.models.words import CollectionTotals, Posting, Term
 
 __all__ = [
+    "Budget",
+    "BudgetHold",
+    "BudgetMonth",
     "Chunk",
     "Collection",
     "CollectionTotals",

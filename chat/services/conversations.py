@@ -1,5 +1,6 @@
 """Asking, and everything a user does to a conversation. Errors are ChatErrors with a message for people."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from chat.exceptions import ChatError, QuestionRefusedError
 from chat.models import Collection, Conversation, Feedback, Hit, ImplicitSignal, PipelineConfig, Turn
 from chat.models.conversation import Origin
 from chat.rag.config import SearchMode
+from chat.services.budgets import admit
 from chat.services.configs import check_model_name, pick_config
 
 TITLE_CHARS = 80
@@ -160,7 +162,7 @@ def _new_turn(conversation: Conversation, question: str, *, position: int, repla
 
 def _create_turn(conversation: Conversation, question: str, *, position: int, replaces: Turn | None = None) -> Turn:
     config: PipelineConfig = pick_config(user=conversation.user, conversation=conversation)
-    return Turn.objects.create(
+    turn = Turn.objects.create(
         conversation=conversation,
         position=position,
         replaces=replaces,
@@ -172,3 +174,5 @@ def _create_turn(conversation: Conversation, question: str, *, position: int, re
         model=conversation.model or config.model,
         heartbeat_at=timezone.now(),
     )
+    admit(turn=turn, user_id=conversation.user_id, recipe=replace(config.recipe(), model=turn.model))
+    return turn

@@ -12,8 +12,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from chat.models import Conversation, Heartbeat, Hit, LLMCall, Turn
+from chat.models.conversation import Origin
 from chat.rag.config import AnswerResult
 from chat.rag.config import LLMCall as CallData
+from chat.services.spending import spend
 from chat.signals import turn_finished
 
 logger = logging.getLogger(__name__)
@@ -123,7 +125,9 @@ def finish_turn(
         turn.finished_at = turn.heartbeat_at = now
         turn.save()
         Hit.objects.bulk_create(_hit_rows(turn, result, forget=forget))
-        LLMCall.objects.bulk_create([_call_row(turn.pk, call) for call in result.calls])
+        calls = LLMCall.objects.bulk_create([_call_row(turn.pk, call) for call in result.calls])
+        if turn.origin != Origin.SYNTHETIC:
+            spend(calls, turn=turn)
         transaction.on_commit(partial(_announce, turn))
     logger.info(
         "turn finished",
@@ -153,7 +157,10 @@ def record_calls(*, calls: Sequence[CallData], turn_id: int | None = None, origi
 
     `origin` says what they were made for. None: what the turn was asked for, so that calls without a turn need one.
     """
-    LLMCall.objects.bulk_create([_call_row(turn_id, call, origin) for call in calls])
+    with transaction.atomic():
+        rows = LLMCall.objects.bulk_create([_call_row(turn_id, call, origin) for call in calls])
+        if origin != Origin.SYNTHETIC:
+            spend(rows)
 
 
 def total_cost(calls: tuple[CallData, ...]) -> Decimal | None:

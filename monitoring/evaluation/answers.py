@@ -48,8 +48,8 @@ class Answering(ItemWork):
     ) -> None:
         """`examiners`: None for those that the run asks for. Reads the config's `embedder`. Raises ConfigurationError
         when it is not set up here."""
-        super().__init__(lease, working)
-        self._run, self._tools, self._with_chunks = run, tools_of(run.config), has_spans(run)
+        super().__init__(run, lease, working)
+        self._tools, self._with_chunks = tools_of(run.config), has_spans(run)
         self._measuring = measuring_embedder()
         self._examiners = examiners_of(run, self._tools, self._measuring) if examiners is None else examiners
 

@@ -17,6 +17,8 @@ from chat.models import Turn
 from chat.models.conversation import Origin
 from chat.rag.config import SearchMode
 from chat.services.answering import tools_of
+from chat.services.budgets import check_site_budget
+from chat.services.ceiling import models_of
 from chat.services.turns import record_calls
 from chat.services.unattended import record_turn
 from monitoring.evaluation.answers import measuring_embedder
@@ -66,11 +68,13 @@ def sample_turns(*, sample: int, days: int | None = None) -> list[Turn]:
 
 
 def go_round_trips(turns: list[Turn], on_progress: Callable[[], None]) -> LiveRoundTrips:
-    """Go the round trip of each turn, under the config that answered it."""
+    """Go the round trip of each turn, under the config that answered it. Raises BudgetUsedUpError when nothing is left
+    of the budget for everything."""
     measuring = measuring_embedder()
     trips: dict[int, LiveTrip] = {}
 
     async def one(turn: Turn) -> None:
+        await in_database(check_site_budget, [*models_of(turn.config.recipe()), turn.model])
         recipe = replace(turn.config.recipe(), search_mode=SearchMode(turn.search_mode), model=turn.model)
         tools = await in_database(tools_of, turn.config)
         examination = await RoundTrip(recipe, tools, measuring).go(

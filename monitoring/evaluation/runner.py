@@ -13,6 +13,7 @@ from chat.exceptions import ChatError
 from chat.models.conversation import Origin
 from chat.services.turns import record_calls
 from monitoring.evaluation.answers import Answering
+from monitoring.evaluation.budget import check_budget
 from monitoring.evaluation.lease import ClaimLostError, Lease, RunCancelledError, claim
 from monitoring.evaluation.questions import Due, due_of, has_spans, load_questions
 from monitoring.evaluation.retrieval import BATCH_QUESTIONS, Searcher
@@ -83,6 +84,7 @@ def evaluate_retrieval(run: EvaluationRun, lease: Lease, working: Working) -> bo
     lease.begin(len(due))
     for begin in range(0, len(due), BATCH_QUESTIONS):
         lease.check()
+        check_budget(run)
         if working.is_over:
             return False
         batch = due[begin : begin + BATCH_QUESTIONS]

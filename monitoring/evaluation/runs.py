@@ -13,6 +13,7 @@ from django_q.tasks import async_task
 
 from chat.models import Chunk, PipelineConfig
 from chat.services.configs import check_model_name
+from monitoring.evaluation.budget import check_budget
 from monitoring.evaluation.examination import TRY_AGAIN
 from monitoring.evaluation.lease import SILENT_AFTER
 from monitoring.evaluation.questions import items_of
@@ -72,6 +73,7 @@ def start_run(
         created_by=user,
         corpus_chunks=Chunk.objects.count(),
     )
+    check_budget(run)
     count = items_of(run).count()
     if not count:
         raise EvaluationError(_nothing_there(run))

@@ -25,8 +25,8 @@ class StagedRetrieval(ItemWork):
 
     def __init__(self, run: EvaluationRun, lease: Lease, working: Working) -> None:
         """Reads the config's `embedder`. Raises ConfigurationError when it is not set up here."""
-        super().__init__(lease, working)
-        self._run, self._tools, self._with_chunks = run, tools_of(run.config), has_spans(run)
+        super().__init__(run, lease, working)
+        self._tools, self._with_chunks = tools_of(run.config), has_spans(run)
 
     async def do(self, piece: Piece, question: Question) -> str:
         request = request_of(

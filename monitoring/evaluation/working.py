@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from chat.database import in_database
+from monitoring.evaluation.budget import check_budget
 from monitoring.evaluation.lease import Lease
 from monitoring.evaluation.pool import work_through
 from monitoring.evaluation.questions import Question, load_questions
 from monitoring.evaluation.retrieval import QuestionVectors
 from monitoring.exceptions import EvaluationError
+from monitoring.models import EvaluationRun
 
 # So many items that fail one after the other are no bad luck: the run stops before it has asked them all in vain.
 FAILURES_IN_A_ROW = 10
@@ -46,25 +48,29 @@ class Piece:
 class ItemWork(ABC):
     """What is done with each item of a run."""
 
-    def __init__(self, lease: Lease, working: Working) -> None:
-        self.lease, self.working = lease, working
+    def __init__(self, run: EvaluationRun, lease: Lease, working: Working) -> None:
+        self._run, self.lease, self.working = run, lease, working
         self._failures = 0
         self._questions: dict[int, Question] = {}
 
     def work_off(self, pieces: Sequence[Piece]) -> bool:
         """Do all pieces; False when the time was over before. Raises ClaimLostError, RunCancelledError, and
-        EvaluationError when too many fail in a row."""
+        EvaluationError when too many fail in a row, or the budget for everything is used up."""
         self._questions = load_questions([piece.item_id for piece in pieces])
         self.lease.begin(len(pieces))
         return work_through(pieces, self._one, goes_on=lambda: not self.working.is_over)
 
     async def _one(self, piece: Piece) -> None:
-        await in_database(self.lease.check)
+        await in_database(self._check)
         error = await self.do(piece, self._questions[piece.item_id])
         self.working.on_progress(1)
         self._failures = self._failures + 1 if error else 0
         if self._failures >= FAILURES_IN_A_ROW:
             raise EvaluationError(f"{self._failures} items in a row failed, the last one: {error}")
+
+    def _check(self) -> None:
+        self.lease.check()
+        check_budget(self._run)
 
     @abstractmethod
     async def do(self, piece: Piece, question: Question) -> str:

@@ -7,6 +7,8 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
 
+from chat.services.budgets import used_up_site_budget
+from chat.services.ceiling import are_free
 from monitoring.judges.base import Verdict
 from monitoring.judging.claims import Claim, claim_due, release
 from monitoring.judging.due import Due, find_due
@@ -111,6 +113,10 @@ class Taking:
 
     def _going(self) -> list[WorkingRule]:
         """Return the rules that neither rest nor have reached a cap."""
+        if used_up_site_budget() is not None:
+            for working in self._rules.values():
+                if working.rule.pk not in self._aside and not are_free([working.rule.model]):
+                    self.set_aside(working.rule.pk, "the budget for everything is used up")
         rules = [working for working in self._rules.values() if self._is_going(working.rule.pk)]
         capped = [
             working.rule

@@ -21,6 +21,7 @@ from django.db.models import Max
 from chat.database import in_database
 from chat.models.conversation import Origin
 from chat.rag.config import LLMCall
+from chat.services.budgets import check_site_budget
 from chat.services.turns import record_calls
 from monitoring.judges.base import Judge, JudgedTurn, JudgeTools
 from monitoring.models import JudgeRepeat, JudgeVersion
@@ -42,8 +43,10 @@ async def repeat_verdicts(
 ) -> int:
     """Ask a judge `repeats` times about each turn, and store what it says, each at once; return how many have a value.
 
-    Repetitions go on from those that there are. Raises ConfigurationError for a model that is not set up.
+    Repetitions go on from those that there are. Raises ConfigurationError for a model that is not set up,
+    BudgetUsedUpError when nothing is left of the budget for everything.
     """
+    await in_database(check_site_budget, [tools.model])
     first = await in_database(_last_repetitions, version, list(turns))
     hands = asyncio.Semaphore(concurrency)
 

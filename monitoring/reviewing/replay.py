@@ -10,10 +10,12 @@ from django.db import transaction
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from chat.exceptions import ConfigurationError
+from chat.exceptions import BudgetUsedUpError, ConfigurationError
 from chat.models import PipelineConfig
 from chat.models.conversation import Origin
 from chat.services.answering import tools_of
+from chat.services.budgets import check_site_budget
+from chat.services.ceiling import models_of
 from chat.services.knowledge import local_embedder
 from chat.services.turns import record_calls
 from chat.services.unattended import Answered, answer, record_turn, request_of
@@ -52,8 +54,9 @@ def run_replay(replay_id: int) -> str:
         return replay.outcome
     question = load_questions([replay.item_id])[replay.item_id]
     try:
+        check_site_budget([*models_of(replay.config.recipe()), judge_model()])
         tools = tools_of(replay.config)
-    except ConfigurationError as error:
+    except (BudgetUsedUpError, ConfigurationError) as error:
         return _close(replay, Decided(Outcome.UNKNOWN, str(error)[:REASON_CHARS]))
     request = request_of(
         replay.config,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from chat.exceptions import ChatError
+from chat.services.budgets import check_site_budget
 from monitoring.exceptions import DatasetError
 from monitoring.models import Generation
 
@@ -33,7 +34,9 @@ class Working:
     failures: int = field(default=0, init=False)  # one after the other
 
     def check(self, generation: Generation) -> None:
-        """Say that this process lives. Raises StoppedError. One query."""
+        """Say that this process lives. Raises StoppedError, and BudgetUsedUpError when there is nothing left for a
+        model to ask. One query, two with budgets."""
+        check_site_budget([generation.model])
         mine = Generation.objects.filter(pk=generation.pk, stop_requested_at=None)
         if not mine.update(heartbeat_at=timezone.now()) or self.is_over:
             raise StoppedError("stopped")

@@ -18,6 +18,7 @@ from chat.models.conversation import Origin
 from chat.rag.config import LLMCall
 from chat.rag.llm import ModelAccess
 from chat.services.answering import limits, price_overrides
+from chat.services.budgets import check_site_budget
 from chat.services.knowledge import local_embedder
 from chat.services.turns import record_calls, total_cost
 from monitoring.evaluation.tables import text_table
@@ -54,6 +55,7 @@ class Command(BaseCommand):
         calls: list[LLMCall] = []
         try:
             judges = chosen_judges(options["judges"], model)
+            check_site_budget([model])
             reports = self._attack(judges, model, calls.append)
         except ChatError as error:
             raise CommandError(str(error)) from error
