@@ -102,6 +102,14 @@ CREATE TABLE reports.call_hour (
     PRIMARY KEY (hour, origin, collection_id, config_id, model, purpose)
 );
 
+-- Daily roll-ups (days of UTC), made of the hourly ones: what long ranges without steps are read from. The column that says when is
+-- called `hour` here too, so that rows of both add up.
+CREATE TABLE reports.turn_day (LIKE reports.turn_hour INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE);
+CREATE TABLE reports.latency_day (LIKE reports.latency_hour INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE);
+CREATE TABLE reports.feedback_day (LIKE reports.feedback_hour INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE);
+CREATE TABLE reports.score_day (LIKE reports.score_hour INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE);
+CREATE TABLE reports.call_day (LIKE reports.call_hour INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING STORAGE);
+
 -- Hours whose roll-up is not true any more: written by triggers, taken by reports.refresh(). It is only ever added to, so
 -- that answers that end at the same time do not wait for each other; an hour may stand there many times.
 CREATE TABLE reports.change (

@@ -161,7 +161,7 @@ AS $$
      GROUP BY 1, 2, 3, 4, 5, 6
 $$;
 
--- How a range is read: whole hours from the roll-up unless they changed since; the ends of the range, changed hours, and
+-- How a range is read: whole days (without steps) and hours from the roll-ups unless they changed since; the ends of the range, changed hours, and
 -- all of it where steps are shorter than an hour, from the facts. `SET ragsite.reports = 'raw'` reads facts only: for
 -- tests and benchmarks.
 CREATE FUNCTION reports.is_raw(grain interval)
@@ -210,13 +210,68 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION reports.first_day(since timestamptz)
+RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT date_bin('1 day', since + interval '1 day' - interval '1 microsecond', 'epoch')
+$$;
+
+CREATE FUNCTION reports.last_day(until timestamptz)
+RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT date_bin('1 day', until, 'epoch')
+$$;
+
+-- The whole hours of a range that no day stands for: before its first and after its last whole day, and in days that changed.
+CREATE FUNCTION reports.hour_pieces(of text, since timestamptz, until timestamptz)
+RETURNS TABLE (begins_at timestamptz, ends_at timestamptz)
+LANGUAGE plpgsql STABLE ROWS 3
+AS $$
+DECLARE
+    first timestamptz := reports.first_hour(since);
+    last timestamptz := reports.last_hour(until);
+    first_day timestamptz := reports.first_day(since);
+    last_day timestamptz := reports.last_day(until);
+BEGIN
+    IF first_day >= last_day THEN
+        RETURN QUERY SELECT first, last WHERE first < last;
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT first, first_day WHERE first < first_day
+                  UNION ALL
+                 SELECT last_day, last WHERE last_day < last
+                  UNION ALL
+                 SELECT changed.day, changed.day + interval '1 day'
+                   FROM (SELECT DISTINCT date_bin('1 day', change.hour, 'epoch') AS day FROM reports.change
+                          WHERE change.kind = of AND change.hour >= first_day AND change.hour < last_day) AS changed;
+END
+$$;
+
 CREATE FUNCTION reports.turn_parts(since timestamptz, until timestamptz, grain interval)
 RETURNS SETOF reports.turn_hour
 LANGUAGE sql STABLE
 AS $$
     SELECT rollup.*
+      FROM reports.turn_day AS rollup
+     WHERE grain >= interval '1 day'
+       AND NOT reports.is_raw(grain)
+       AND rollup.hour >= reports.first_day(since)
+       AND rollup.hour < reports.last_day(until)
+       AND rollup.hour NOT IN (SELECT date_bin('1 day', change.hour, 'epoch') FROM reports.change WHERE change.kind = 'turn')
+     UNION ALL
+    SELECT rollup.*
+      FROM reports.hour_pieces('turn', since, until) AS piece
+      JOIN reports.turn_hour AS rollup ON rollup.hour >= piece.begins_at AND rollup.hour < piece.ends_at
+     WHERE grain >= interval '1 day'
+       AND NOT reports.is_raw(grain)
+       AND NOT EXISTS (SELECT FROM reports.change WHERE change.kind = 'turn' AND change.hour = rollup.hour)
+     UNION ALL
+    SELECT rollup.*
       FROM reports.turn_hour AS rollup
-     WHERE NOT reports.is_raw(grain)
+     WHERE grain < interval '1 day'
+       AND NOT reports.is_raw(grain)
        AND rollup.hour >= reports.first_hour(since)
        AND rollup.hour < reports.last_hour(until)
        AND NOT EXISTS (SELECT FROM reports.change WHERE change.kind = 'turn' AND change.hour = rollup.hour)
@@ -235,8 +290,24 @@ RETURNS SETOF reports.latency_hour
 LANGUAGE sql STABLE
 AS $$
     SELECT rollup.*
+      FROM reports.latency_day AS rollup
+     WHERE grain >= interval '1 day'
+       AND NOT reports.is_raw(grain)
+       AND rollup.hour >= reports.first_day(since)
+       AND rollup.hour < reports.last_day(until)
+       AND rollup.hour NOT IN (SELECT date_bin('1 day', change.hour, 'epoch') FROM reports.change WHERE change.kind = 'turn')
+     UNION ALL
+    SELECT rollup.*
+      FROM reports.hour_pieces('turn', since, until) AS piece
+      JOIN reports.latency_hour AS rollup ON rollup.hour >= piece.begins_at AND rollup.hour < piece.ends_at
+     WHERE grain >= interval '1 day'
+       AND NOT reports.is_raw(grain)
+       AND NOT EXISTS (SELECT FROM reports.change WHERE change.kind = 'turn' AND change.hour = rollup.hour)
+     UNION ALL
+    SELECT rollup.*
       FROM reports.latency_hour AS rollup
-     WHERE NOT reports.is_raw(grain)
+     WHERE grain < interval '1 day'
+       AND NOT reports.is_raw(grain)
        AND rollup.hour >= reports.first_hour(since)
        AND rollup.hour < reports.last_hour(until)
        AND NOT EXISTS (SELECT FROM reports.change WHERE change.kind = 'turn' AND change.hour = rollup.hour)
@@ -255,8 +326,24 @@ RETURNS SETOF reports.feedback_hour
 LANGUAGE sql STABLE
 AS $$
     SELECT rollup.*
+      FROM reports.feedback_day AS rollup
+     WHERE grain >= interval '1 day'
+       AND NOT reports.is_raw(grain)
+       AND rollup.hour >= reports.first_day(since)
+       AND rollup.hour < reports.last_day(until)
+       AND rollup.hour NOT IN (SELECT date_bin('1 day', change.hour, 'epoch') FROM reports.change WHERE change.kind = 'feedback')
+     UNION ALL
+    SELECT rollup.*
+      FROM reports.hour_pieces('feedback', since, until) AS piece
+      JOIN reports.feedback_hour AS rollup ON rollup.hour >= piece.begins_at AND rollup.hour < piece.ends_at
+     WHERE grain >= interval '1 day'
+       AND NOT reports.is_raw(grain)
+       AND NOT EXISTS (SELECT FROM reports.change WHERE change.kind = 'feedback' AND change.hour = rollup.hour)
+     UNION ALL
+    SELECT rollup.*
       FROM reports.feedback_hour AS rollup
-     WHERE NOT reports.is_raw(grain)
+     WHERE grain < interval '1 day'
+       AND NOT reports.is_raw(grain)
        AND rollup.hour >= reports.first_hour(since)
        AND rollup.hour < reports.last_hour(until)
        AND NOT EXISTS (SELECT FROM reports.change WHERE change.kind = 'feedback' AND change.hour = rollup.hour)
@@ -275,8 +362,24 @@ RETURNS SETOF reports.score_hour
 LANGUAGE sql STABLE
 AS $$
     SELECT rollup.*
+      FROM reports.score_day AS rollup
+     WHERE grain >= interval '1 day'
+       AND NOT reports.is_raw(grain)
+       AND rollup.hour >= reports.first_day(since)
+       AND rollup.hour < reports.last_day(until)
+       AND rollup.hour NOT IN (SELECT date_bin('1 day', change.hour, 'epoch') FROM reports.change WHERE change.kind = 'score')
+     UNION ALL
+    SELECT rollup.*
+      FROM reports.hour_pieces('score', since, until) AS piece
+      JOIN reports.score_hour AS rollup ON rollup.hour >= piece.begins_at AND rollup.hour < piece.ends_at
+     WHERE grain >= interval '1 day'
+       AND NOT reports.is_raw(grain)
+       AND NOT EXISTS (SELECT FROM reports.change WHERE change.kind = 'score' AND change.hour = rollup.hour)
+     UNION ALL
+    SELECT rollup.*
       FROM reports.score_hour AS rollup
-     WHERE NOT reports.is_raw(grain)
+     WHERE grain < interval '1 day'
+       AND NOT reports.is_raw(grain)
        AND rollup.hour >= reports.first_hour(since)
        AND rollup.hour < reports.last_hour(until)
        AND NOT EXISTS (SELECT FROM reports.change WHERE change.kind = 'score' AND change.hour = rollup.hour)
@@ -295,8 +398,24 @@ RETURNS SETOF reports.call_hour
 LANGUAGE sql STABLE
 AS $$
     SELECT rollup.*
+      FROM reports.call_day AS rollup
+     WHERE grain >= interval '1 day'
+       AND NOT reports.is_raw(grain)
+       AND rollup.hour >= reports.first_day(since)
+       AND rollup.hour < reports.last_day(until)
+       AND rollup.hour NOT IN (SELECT date_bin('1 day', change.hour, 'epoch') FROM reports.change WHERE change.kind = 'call')
+     UNION ALL
+    SELECT rollup.*
+      FROM reports.hour_pieces('call', since, until) AS piece
+      JOIN reports.call_hour AS rollup ON rollup.hour >= piece.begins_at AND rollup.hour < piece.ends_at
+     WHERE grain >= interval '1 day'
+       AND NOT reports.is_raw(grain)
+       AND NOT EXISTS (SELECT FROM reports.change WHERE change.kind = 'call' AND change.hour = rollup.hour)
+     UNION ALL
+    SELECT rollup.*
       FROM reports.call_hour AS rollup
-     WHERE NOT reports.is_raw(grain)
+     WHERE grain < interval '1 day'
+       AND NOT reports.is_raw(grain)
        AND rollup.hour >= reports.first_hour(since)
        AND rollup.hour < reports.last_hour(until)
        AND NOT EXISTS (SELECT FROM reports.change WHERE change.kind = 'call' AND change.hour = rollup.hour)

@@ -111,7 +111,9 @@ RETURNS trigger
 LANGUAGE plpgsql
 AS $$
 BEGIN
-    TRUNCATE reports.turn_hour, reports.latency_hour, reports.feedback_hour, reports.score_hour, reports.call_hour, reports.change;
+    TRUNCATE reports.turn_hour, reports.latency_hour, reports.feedback_hour, reports.score_hour, reports.call_hour,
+             reports.turn_day, reports.latency_day, reports.feedback_day, reports.score_day, reports.call_day,
+             reports.change;
     PERFORM reports.note_everything();
     RETURN NULL;
 END
@@ -147,8 +149,159 @@ AS $$
      ORDER BY 1
 $$;
 
--- Bring roll-ups up to date: at most `most` hours of each kind, oldest first; return how many. The hour that goes on is left,
--- as it changes all the time and is read from the facts. One process at a time: another returns 0 at once.
+-- The days of an hourly roll-up, made anew.
+CREATE FUNCTION reports.make_turn_days(since timestamptz, until timestamptz)
+RETURNS void
+LANGUAGE sql
+AS $$
+    DELETE FROM reports.turn_day WHERE hour >= since AND hour < until;
+    INSERT INTO reports.turn_day (hour, origin, collection_id, config_id, model, turns, answers, failed, stopped, interrupted, unfinished, conversations, degraded, refusals, searched, hits, empty, similarity_count, similarity_sum, cited, citations, removed_citations, known_costs, cost_usd, cost_squares)
+    SELECT date_bin('1 day', hour, 'epoch'),
+           origin,
+           collection_id,
+           config_id,
+           model,
+           sum(turns)::bigint,
+           sum(answers)::bigint,
+           sum(failed)::bigint,
+           sum(stopped)::bigint,
+           sum(interrupted)::bigint,
+           sum(unfinished)::bigint,
+           sum(conversations)::bigint,
+           sum(degraded)::bigint,
+           sum(refusals)::bigint,
+           sum(searched)::bigint,
+           sum(hits)::bigint,
+           sum(empty)::bigint,
+           sum(similarity_count)::bigint,
+           sum(similarity_sum)::double precision,
+           sum(cited)::bigint,
+           sum(citations)::bigint,
+           sum(removed_citations)::bigint,
+           sum(known_costs)::bigint,
+           sum(cost_usd),
+           sum(cost_squares)::double precision
+      FROM reports.turn_hour
+     WHERE hour >= since
+       AND hour < until
+     GROUP BY 1, origin, collection_id, config_id, model;
+$$;
+
+CREATE FUNCTION reports.make_latency_days(since timestamptz, until timestamptz)
+RETURNS void
+LANGUAGE sql
+AS $$
+    DELETE FROM reports.latency_day WHERE hour >= since AND hour < until;
+    INSERT INTO reports.latency_day (hour, origin, collection_id, config_id, model, measure, count, seconds, histogram)
+    SELECT date_bin('1 day', hour, 'epoch'),
+           origin,
+           collection_id,
+           config_id,
+           model,
+           measure,
+           sum(count)::bigint,
+           sum(seconds)::double precision,
+           sum(histogram)::vector
+      FROM reports.latency_hour
+     WHERE hour >= since
+       AND hour < until
+     GROUP BY 1, origin, collection_id, config_id, model, measure;
+$$;
+
+CREATE FUNCTION reports.make_feedback_days(since timestamptz, until timestamptz)
+RETURNS void
+LANGUAGE sql
+AS $$
+    DELETE FROM reports.feedback_day WHERE hour >= since AND hour < until;
+    INSERT INTO reports.feedback_day (hour, origin, collection_id, config_id, model, up, down, rated, comments, copies, regenerated)
+    SELECT date_bin('1 day', hour, 'epoch'),
+           origin,
+           collection_id,
+           config_id,
+           model,
+           sum(up)::bigint,
+           sum(down)::bigint,
+           sum(rated)::bigint,
+           sum(comments)::bigint,
+           sum(copies)::bigint,
+           sum(regenerated)::bigint
+      FROM reports.feedback_hour
+     WHERE hour >= since
+       AND hour < until
+     GROUP BY 1, origin, collection_id, config_id, model;
+$$;
+
+CREATE FUNCTION reports.make_score_days(since timestamptz, until timestamptz)
+RETURNS void
+LANGUAGE sql
+AS $$
+    DELETE FROM reports.score_day WHERE hour >= since AND hour < until;
+    INSERT INTO reports.score_day (hour, origin, collection_id, config_id, model, name, source, judge_version_id, label, bin, scores, value_sum, value_squares)
+    SELECT date_bin('1 day', hour, 'epoch'),
+           origin,
+           collection_id,
+           config_id,
+           model,
+           name,
+           source,
+           judge_version_id,
+           label,
+           bin,
+           sum(scores)::bigint,
+           sum(value_sum)::double precision,
+           sum(value_squares)::double precision
+      FROM reports.score_hour
+     WHERE hour >= since
+       AND hour < until
+     GROUP BY 1, origin, collection_id, config_id, model, name, source, judge_version_id, label, bin;
+$$;
+
+CREATE FUNCTION reports.make_call_days(since timestamptz, until timestamptz)
+RETURNS void
+LANGUAGE sql
+AS $$
+    DELETE FROM reports.call_day WHERE hour >= since AND hour < until;
+    INSERT INTO reports.call_day (hour, origin, collection_id, config_id, model, purpose, calls, failed_calls, attempts, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, unknown_token_calls, estimated_token_calls, exact_usd, estimated_usd, unknown_cost_calls, duration_seconds)
+    SELECT date_bin('1 day', hour, 'epoch'),
+           origin,
+           collection_id,
+           config_id,
+           model,
+           purpose,
+           sum(calls)::bigint,
+           sum(failed_calls)::bigint,
+           sum(attempts)::bigint,
+           sum(input_tokens)::bigint,
+           sum(cached_input_tokens)::bigint,
+           sum(output_tokens)::bigint,
+           sum(reasoning_tokens)::bigint,
+           sum(unknown_token_calls)::bigint,
+           sum(estimated_token_calls)::bigint,
+           sum(exact_usd),
+           sum(estimated_usd),
+           sum(unknown_cost_calls)::bigint,
+           sum(duration_seconds)::double precision
+      FROM reports.call_hour
+     WHERE hour >= since
+       AND hour < until
+     GROUP BY 1, origin, collection_id, config_id, model, purpose;
+$$;
+
+-- The days of hours, as ranges without gaps.
+CREATE FUNCTION reports.day_ranges(hours timestamptz[])
+RETURNS TABLE (begins_at timestamptz, ends_at timestamptz)
+LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT min(day), max(day) + interval '1 day'
+      FROM (SELECT day, day - interval '1 day' * row_number() OVER (ORDER BY day) AS island
+              FROM (SELECT DISTINCT date_bin('1 day', hour, 'epoch') AS day FROM unnest(hours) AS hour) AS days) AS placed
+     GROUP BY island
+     ORDER BY 1
+$$;
+
+-- Bring roll-ups up to date: at most `most` hours of each kind, oldest first, and their days after them; return how many hours. The
+-- hour that goes on is left, as it changes all the time and is read from the facts. One process at a time: another returns 0 at
+-- once.
 CREATE FUNCTION reports.refresh(most integer DEFAULT 500)
 RETURNS integer
 LANGUAGE plpgsql
@@ -168,11 +321,18 @@ BEGIN
         DELETE FROM reports.latency_hour WHERE hour >= span.begins_at AND hour < span.ends_at;
         INSERT INTO reports.latency_hour SELECT * FROM reports.latency_rows(span.begins_at, span.ends_at, '1 hour');
     END LOOP;
+    FOR span IN SELECT * FROM reports.day_ranges(hours) LOOP
+        PERFORM reports.make_turn_days(span.begins_at, span.ends_at);
+        PERFORM reports.make_latency_days(span.begins_at, span.ends_at);
+    END LOOP;
     done := done + coalesce(cardinality(hours), 0);
     hours := reports.take('feedback', most);
     FOR span IN SELECT * FROM reports.ranges(hours) LOOP
         DELETE FROM reports.feedback_hour WHERE hour >= span.begins_at AND hour < span.ends_at;
         INSERT INTO reports.feedback_hour SELECT * FROM reports.feedback_rows(span.begins_at, span.ends_at, '1 hour');
+    END LOOP;
+    FOR span IN SELECT * FROM reports.day_ranges(hours) LOOP
+        PERFORM reports.make_feedback_days(span.begins_at, span.ends_at);
     END LOOP;
     done := done + coalesce(cardinality(hours), 0);
     hours := reports.take('score', most);
@@ -180,11 +340,17 @@ BEGIN
         DELETE FROM reports.score_hour WHERE hour >= span.begins_at AND hour < span.ends_at;
         INSERT INTO reports.score_hour SELECT * FROM reports.score_rows(span.begins_at, span.ends_at, '1 hour');
     END LOOP;
+    FOR span IN SELECT * FROM reports.day_ranges(hours) LOOP
+        PERFORM reports.make_score_days(span.begins_at, span.ends_at);
+    END LOOP;
     done := done + coalesce(cardinality(hours), 0);
     hours := reports.take('call', most);
     FOR span IN SELECT * FROM reports.ranges(hours) LOOP
         DELETE FROM reports.call_hour WHERE hour >= span.begins_at AND hour < span.ends_at;
         INSERT INTO reports.call_hour SELECT * FROM reports.call_rows(span.begins_at, span.ends_at, '1 hour');
+    END LOOP;
+    FOR span IN SELECT * FROM reports.day_ranges(hours) LOOP
+        PERFORM reports.make_call_days(span.begins_at, span.ends_at);
     END LOOP;
     done := done + coalesce(cardinality(hours), 0);
     RETURN done;

@@ -59,13 +59,15 @@ BEGIN
 END
 $$;
 
--- How fine facts are to be read for steps of so many seconds.
+-- How fine rows are to be read for steps of so many seconds: without steps nothing finer than a day is needed.
 CREATE FUNCTION reports.grain(step_seconds integer)
 RETURNS interval
 LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
-    SELECT CASE WHEN step_seconds < 0 THEN reports.refuse(format('step_seconds is 0 for one row, or the seconds of a step, not %s', step_seconds))::interval
-                WHEN step_seconds = 0 OR step_seconds % 3600 = 0 THEN interval '1 hour'
+    SELECT CASE WHEN step_seconds < 0 THEN
+                     reports.refuse(format('step_seconds is 0 for one row, or the seconds of a step, not %s', step_seconds))::interval
+                WHEN step_seconds = 0 THEN interval '1 day'
+                WHEN step_seconds % 3600 = 0 THEN interval '1 hour'
                 ELSE make_interval(secs => step_seconds) END
 $$;
 
