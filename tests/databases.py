@@ -19,7 +19,9 @@ LOCK = 7_412_002  # any number: processes that want the template at the same tim
 # Their rows come from the models, not from tests: emptied, they would be filled anew for each test.
 KEPT_FILLED = ("django_content_type", "auth_permission")
 # What the reports keep of other tables, by triggers that are off while these are emptied.
-ROLLUPS = [f"reports.{kind}_{span}" for kind in ("turn", "latency", "feedback", "score", "call") for span in ("hour", "day")]
+ROLLUPS = [
+    f"reports.{kind}_{span}" for kind in ("turn", "latency", "feedback", "score", "call") for span in ("hour", "day")
+]
 
 
 @contextmanager
