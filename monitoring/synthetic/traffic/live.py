@@ -35,10 +35,12 @@ def go_live(
     seed: int,
     zone: str = "UTC",
     seconds: float | None = None,
+    limit: int | None = None,
     through_chat: bool = False,
     on_turns: Callable[[int], object] | None = None,
 ) -> int:
-    """Ask `rate` questions a second until Ctrl-C, or for so many seconds; return how many were asked."""
+    """Ask `rate` questions a second until Ctrl-C, for so many seconds, or until `limit` are asked or more; return how
+    many were asked."""
     turns = max(1, round(rate * 3600 * _HOURS_OF_USERS))
     arguments = WorldArguments(1, turns, seed, timezone.now() + _FAR, zone, quiet=True)
     world = plan_world(arguments, read_library(seed=seed))
@@ -51,6 +53,8 @@ def go_live(
                 asked += count
                 if on_turns:
                     on_turns(count)
+                if limit is not None and asked >= limit:
+                    return asked
             if deadline is not None and time.time() >= deadline:
                 break
     except KeyboardInterrupt:

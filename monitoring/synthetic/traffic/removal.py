@@ -1,17 +1,18 @@
 """Taking synthetic traffic away again, in batches, and what stood under it when nothing of it is left.
 
-Only rows of origin SYNTHETIC are touched. What hangs on a turn goes by Django's own rules of deletion; the tables with
-many rows to a turn go first.
+Only rows of origin SYNTHETIC are touched. A conversation to which somebody added something, such as a flag, a review or
+an item of a dataset, goes by Django's rules of deletion; all others, nearly always all, by one statement a table.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import connection, models, transaction
 from django.db.models import ProtectedError, QuerySet
 
 from chat.models import Conversation, Feedback, Hit, ImplicitSignal, LLMCall, PipelineConfig, Turn
@@ -20,6 +21,17 @@ from monitoring.models import JudgeVersion, Score
 from monitoring.synthetic.traffic.standing_rows import CONFIG_NAMES, JUDGE_VERSION, USER_PREFIX
 
 BATCH_CONVERSATIONS = 1000
+# What traffic is written into, those first that refer to others.
+DELETE_SQL = {
+    "scores": "DELETE FROM monitoring_score WHERE turn_id = ANY(%(turns)s)",
+    "votes": "DELETE FROM chat_feedback WHERE turn_id = ANY(%(turns)s)",
+    "signals": "DELETE FROM chat_implicitsignal WHERE turn_id = ANY(%(turns)s)",
+    "hits": "DELETE FROM chat_hit WHERE turn_id = ANY(%(turns)s)",
+    "model calls": "DELETE FROM chat_llmcall WHERE turn_id = ANY(%(turns)s)",
+    "turns": "DELETE FROM chat_turn WHERE id = ANY(%(turns)s)",
+    "conversations": "DELETE FROM chat_conversation WHERE id = ANY(%(conversations)s)",
+}
+_WRITTEN = (Turn, Hit, LLMCall, Feedback, ImplicitSignal, Score)
 
 
 def synthetic_conversations(*, before: datetime | None = None) -> QuerySet[Conversation]:
@@ -46,18 +58,40 @@ def remove_synthetic(
 
 @transaction.atomic
 def _remove(conversation_ids: Sequence[UUID]) -> Counter[str]:
-    turns = list(Turn.objects.filter(conversation__in=conversation_ids).values_list("pk", flat=True))
-    removed = Counter(conversations=len(conversation_ids), turns=len(turns))
-    for name, rows in (
-        ("scores", Score.objects.filter(turn__in=turns)),
-        ("votes", Feedback.objects.filter(turn__in=turns)),
-        ("signals", ImplicitSignal.objects.filter(turn__in=turns)),
-        ("hits", Hit.objects.filter(turn__in=turns)),
-        ("model calls", LLMCall.objects.filter(turn__in=turns)),
-    ):
-        removed[name] += rows.delete()[1].get(rows.model._meta.label, 0)
-    Conversation.objects.filter(pk__in=conversation_ids).delete()
+    known = list(Turn.objects.filter(conversation__in=conversation_ids).values_list("pk", "conversation_id"))
+    conversation_of = dict(known)
+    more = set(_with_more(list(conversation_of), conversation_ids))
+    by_rules = {conversation_of.get(pk, pk) for pk in more}
+    removed: Counter[str] = Counter()
+    if by_rules:
+        removed["turns"] += sum(conversation in by_rules for conversation in conversation_of.values())
+        removed["conversations"] += len(by_rules)
+        Conversation.objects.filter(pk__in=by_rules).delete()
+    turns = [pk for pk, conversation in conversation_of.items() if conversation not in by_rules]
+    conversations = [pk for pk in conversation_ids if pk not in by_rules]
+    with connection.cursor() as cursor:
+        for name, statement in DELETE_SQL.items():
+            cursor.execute(statement, {"turns": turns, "conversations": conversations})
+            removed[name] += cursor.rowcount
     return removed
+
+
+def _with_more(turn_ids: Sequence[int], conversation_ids: Sequence[UUID]) -> Iterator[Any]:
+    """Yield the turns and conversations that something else refers to than what traffic is written into. One query for
+    each model that can."""
+    for model, prefix, ids in ((Turn, "", turn_ids), (Score, "__turn", turn_ids), (Conversation, "", conversation_ids)):
+        for relation in _relations(model):
+            if relation.related_model not in _WRITTEN:
+                path = f"{relation.field.name}{prefix}"
+                rows = relation.related_model._default_manager.filter(**{f"{path}__in": ids})
+                yield from rows.order_by().values_list(path, flat=True)
+
+
+def _relations(model: type[models.Model]) -> Iterator[Any]:
+    """Yield all foreign keys to a model, also those without a name back."""
+    for field in model._meta.get_fields(include_hidden=True):
+        if field.auto_created and not field.concrete and (field.one_to_many or field.one_to_one):
+            yield field
 
 
 def _remove_ground() -> Counter[str]:
