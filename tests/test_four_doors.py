@@ -1,14 +1,18 @@
-"""The same figure is the same through each door: the database's function, the reports in Python, /metrics, and
-Grafana's panels. What is expected was worked out by hand, from what tests/known_traffic.py stores.
+"""The same figure is the same through each door: the database's function, the reports in Python, the dashboard in the
+admin, /metrics, and Grafana's panels. What is expected was worked out by hand, from what tests/known_traffic.py stores.
 """
 
+import csv
 import json
+import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.urls import reverse
 
 from monitoring.reports import Filters, read
 from tests.grafana_macros import expand
@@ -120,6 +124,27 @@ def test_panels_of_grafana(traffic):
     } == EXPECTED
 
 
+def test_dashboard_of_the_admin(traffic, client, staff):
+    """Its figures are written for people, so each is right to the digits that it shows."""
+    client.force_login(staff)
+    page = client.get(reverse("dashboard:figures", args=["tiles"]), {"range": "24h"}).text
+    scores = client.get(reverse("dashboard:csv", args=["scores"]), {"range": "24h"}).text
+    shown = {**EXPECTED, "error_ratio": pytest.approx(0.182), "cost_usd": pytest.approx(0.011)}
+
+    assert {
+        "turns": tile(page, "turns"),
+        "finished": note(page, "failed", r"n = (\d+) finished turns"),
+        "error_ratio": tile(page, "failed") / 100,
+        "votes": note(page, "thumbs", r"n = (\d+) votes"),
+        "up_ratio": tile(page, "thumbs") / 100,
+        "cost_usd": tile(page, "cost"),
+        "p95_seconds": tile(page, "total"),
+        "scored": note(page, "groundedness", r"n = (\d+) judged turns"),
+        "groundedness": mean_of_steps(scores),
+        "failing_ratio": tile(page, "groundedness") / 100,
+    } == shown
+
+
 def asked(sql: str, values: list[Any] | None = None) -> dict[str, Any]:
     """The first row, by column."""
     with connection.cursor() as cursor:
@@ -134,3 +159,25 @@ def panel(traffic: KnownTraffic, board: str, title: str) -> dict[str, Any]:
     sql = next(one["targets"][0]["rawSql"] for one in panels if one["title"] == title)
     variables = {"origin": "USER", "collection": "", "config": "", "model": ""}
     return asked(expand(sql, since=traffic.since, until=traffic.until, **variables))
+
+
+def tile(page: str, key: str) -> float:
+    """The large number of a tile, without its unit."""
+    found = re.search(rf'id="tile-{key}".*?<strong>\$?([\d.,]+)', page, re.DOTALL)
+    assert found, key
+    return float(found[1].replace(",", ""))
+
+
+def note(page: str, key: str, pattern: str) -> float:
+    """A number in the small print of a tile."""
+    text = re.search(rf'id="tile-{key}".*?</li>', page, re.DOTALL)
+    found = text and re.search(pattern, unescape(text[0]))
+    assert found, (key, pattern)
+    return float(found[1])
+
+
+def mean_of_steps(text: str) -> float:
+    """The mean of groundedness over all steps of the chart's file, each weighted with its n."""
+    rows = [row for row in csv.DictReader(text.splitlines()) if row["groundedness_n"]]
+    weighed = [(float(row["groundedness_score"]), int(row["groundedness_n"])) for row in rows]
+    return sum(mean * n for mean, n in weighed) / sum(n for _, n in weighed)
