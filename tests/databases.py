@@ -3,13 +3,14 @@ test run, each of its processes, and a site for browsers copy it, which takes a 
 
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 from django.conf import settings
-from django.core.management import call_command
 from django.db import connection, transaction
 from psycopg import sql
 
@@ -22,6 +23,14 @@ KEPT_FILLED = ("django_content_type", "auth_permission")
 ROLLUPS = [
     f"reports.{kind}_{span}" for kind in ("turn", "latency", "feedback", "score", "call") for span in ("hour", "day")
 ]
+
+MIGRATE = """
+import django
+from django.core.management import call_command
+django.setup()
+call_command("migrate", verbosity=0, interactive=False)
+call_command("createcachetable", verbosity=0)
+"""
 
 
 @contextmanager
@@ -98,9 +107,9 @@ def _make_template(server: psycopg.Connection) -> None:
             return
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
         server.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        with django_on(TEMPLATE):
-            call_command("migrate", verbosity=0, interactive=False)
-            call_command("createcachetable", verbosity=0)
+        # In a process of its own: this one may not be let near a database yet, or use another.
+        environment = os.environ | {"DATABASE_URL": address_of(TEMPLATE)}
+        subprocess.run([sys.executable, "-c", MIGRATE], cwd=ROOT, env=environment, check=True)
         # Last, so that one that was begun only is not taken for whole.
         server.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(wanted)))
     finally:
