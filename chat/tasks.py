@@ -1,6 +1,6 @@
 """What the worker runs. Tasks take ids, call one service and may run twice."""
 
-from chat.services import spending, turns, uploaded
+from chat.services import documents, spending, turns, uploaded
 
 
 def beat() -> None:
@@ -9,8 +9,8 @@ def beat() -> None:
 
 
 def sweep() -> int:
-    """Mark answers whose process died as interrupted; return how many."""
-    return turns.sweep_interrupted()
+    """Mark answers whose process died as interrupted, and queue lost uploads again; return how many."""
+    return turns.sweep_interrupted() + documents.sweep_uploads()
 
 
 def recount_budgets() -> int:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,10 @@ def check_resources(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[Ch
     if settings.Q_CLUSTER["workers"] < 1:
         message = f"RAGSITE_WORKERS is {settings.Q_CLUSTER['workers']}: uploads would never be taken in."
         found.append(Error(message, hint="Set it to 1 or more.", id="ragsite.E014"))
+    if settings.REDIS_URL and not find_spec("redis"):
+        message = "RAGSITE_REDIS_URL is set, and the Python package redis is not installed."
+        hint = "Install it: .venv/bin/pip install -r requirements/prod.txt; or leave the variable empty."
+        found.append(Error(message, hint=hint, id="ragsite.E016"))
     wanted: Path = settings.DATA_DIR
     folder = next(path for path in [wanted, *wanted.parents] if path.exists())  # it is made where it is absent
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):

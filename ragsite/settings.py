@@ -201,9 +201,10 @@ FIRST_TOKEN_SLOW_SECONDS = env.float("RAGSITE_FIRST_TOKEN_SLOW_SECONDS", 5)  # a
 PROMETHEUS_LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, float("inf"))
 
 # --- Background tasks -----------------------------------------------------------------------------------------------
+REDIS_URL = env.str("RAGSITE_REDIS_URL", "")  # the queue; empty: PostgreSQL
 Q_CLUSTER: dict[str, Any] = {
     "name": "ragsite",
-    "orm": "default",
+    **({"broker_class": "ragsite.queue.RedisQueue", "redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
     "workers": env.int("RAGSITE_WORKERS", 1),
     "timeout": 1800,
     "retry": 2400,  # must exceed the time limit, or a slow task would be started twice
@@ -259,11 +260,14 @@ LOGGING = {
         },
         "plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
     },
-    "filters": {"without_request": {"()": "ragsite.request_log.WithoutRequest"}},
+    "filters": {
+        "without_request": {"()": "ragsite.request_log.WithoutRequest"},
+        "with_turn": {"()": "chat.log_context.WithTurn"},
+    },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "filters": ["without_request"],
+            "filters": ["without_request", "with_turn"],
             "formatter": env.str("RAGSITE_LOG_FORMAT", "json", validate=validate.OneOf(["json", "plain"])),
         },
     },

@@ -1,5 +1,6 @@
 """System checks find settings that are wrong together, and say what to do."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,15 @@ def test_wrong_settings_are_found_with_a_hint(number):
 
     assert number in messages
     assert len(messages[number]) > 60
+
+
+def test_redis_without_its_package_is_found(monkeypatch):
+    monkeypatch.setitem(sys.modules, "redis", None)  # as where it is not installed
+
+    with override_settings(REDIS_URL="redis://localhost:6379/0"):
+        message = found()["ragsite.E016"]
+
+    assert "pip install -r requirements/prod.txt" in message
 
 
 def test_right_settings_of_a_public_site_are_quiet():

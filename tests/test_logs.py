@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import logging.config
+import time
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -15,9 +16,12 @@ from django.urls import path
 from chat import streaming
 from chat.rag.config import Provider
 from chat.services.conversations import start_conversation
+from monitoring.judging.worker import work_on_due
+from monitoring.models import JudgeRule
 from ragsite import urls
 from tests.fake_replies import Reply
 from tests.fakes import FakeLLM
+from tests.judged import make_rule
 from tests.knowledge import make_knowledge
 
 pytestmark = pytest.mark.django_db
@@ -133,4 +137,35 @@ def test_turn_is_logged_by_its_ids_and_times_alone(alice, lines, settings, reply
     assert line["conversation_id"] == str(turn.conversation_id)
     assert line["status"] == status
     assert line["search_seconds"] > 0
+    assert "secret" not in json.dumps(lines()).lower()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_turn_can_be_followed_through_web_and_worker(alice, lines, settings):
+    JudgeRule.objects.all().delete()
+    make_rule(judge="groundedness")
+    make_knowledge()
+    with FakeLLM() as fake:
+        settings.PROVIDERS = {"fake": Provider("fake", fake.base_url)}
+        settings.REVIEW_SAMPLE_RATE = 1.0
+        fake.enqueue("My secret answer: press the green button [1].", "My secret thought, and no verdict.")
+        turn = start_conversation(user=alice, question=QUESTION, model="fake/default")
+        other = start_conversation(user=alice, question=QUESTION, model="fake/default")
+
+        asyncio.run(streaming.produce_now(turn.pk, wait_seconds=20))
+        work_on_due(time.monotonic() + 20)
+
+    of_turn = [line for line in lines() if line.get("turn_id") == turn.pk]
+    assert [line["message"].partition(" model=")[0] for line in of_turn] == [
+        "llm call",  # in the web process
+        "turn finished",
+        "llm call",  # in the worker
+        "verdict stored",
+        "flag raised",
+    ]
+    in_worker = of_turn[2:]
+    assert {line["conversation_id"] for line in [of_turn[1], *in_worker]} == {str(turn.conversation_id)}
+    assert (in_worker[1]["judge"], in_worker[1]["is_scored"]) == ("groundedness", False)
+    assert in_worker[2]["reason"] == "SAMPLE"
+    assert other.pk not in {line.get("turn_id") for line in lines()}
     assert "secret" not in json.dumps(lines()).lower()

@@ -4,9 +4,13 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
+from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
+from django_q.brokers import get_broker
 from django_q.tasks import async_task
 
 from chat.exceptions import IngestError
@@ -137,3 +141,22 @@ def queue_document(*, document: Document) -> None:
     document.error = ""
     document.save(update_fields=["status", "error", "updated_at"])
     transaction.on_commit(partial(async_task, INGEST_TASK, document.pk))
+
+
+def sweep_uploads() -> int:
+    """Queue uploads again whose task was lost with its worker; return how many.
+
+    PostgreSQL as the queue gives such a task to the next worker by itself. Redis does not: there a task is out of the
+    queue once it is begun."""
+    if "redis" not in settings.Q_CLUSTER:
+        return 0
+    too_long = timezone.now() - timedelta(seconds=settings.Q_CLUSTER["retry"])
+    silent = Document.objects.filter(
+        status__in=[Document.Status.QUEUED, Document.Status.PROCESSING], updated_at__lt=too_long
+    )
+    if not silent.exists() or get_broker().queue_size():  # they may be waiting
+        return 0
+    documents = list(silent)
+    for document in documents:
+        queue_document(document=document)
+    return len(documents)

@@ -5,6 +5,7 @@ A flag that was advice becomes more when its judge is proven; never the other wa
 A vote that is taken back takes its flags with it while nobody has taken up the item; later they stay and say so.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
@@ -17,6 +18,8 @@ from monitoring.flags.finding import Finding, recent_turns, watched_turns
 from monitoring.flags.queue import arrange_queue, lock_items
 from monitoring.flags.rules import RULES, FlagRule
 from monitoring.models import Flag, Review, ReviewItem
+
+logger = logging.getLogger(__name__)
 
 DETAIL_CHARS = 300
 TAKEN_BACK = "the vote was taken back or changed since"
@@ -49,7 +52,10 @@ def _raise(turns: QuerySet[Turn]) -> int:
     count = 0
     for start in range(0, len(touched), BATCH):
         some = touched[start : start + BATCH]
-        count += _write({pk: found.get(pk, []) for pk in some}, {pk: gone[pk] for pk in some if pk in gone})
+        new = _write({pk: found.get(pk, []) for pk in some}, {pk: gone[pk] for pk in some if pk in gone})
+        for ids in new:
+            logger.info("flag raised", extra=ids)
+        count += len(new)
     return count
 
 
@@ -85,13 +91,24 @@ def _no_longer_found(turns: QuerySet[Turn]) -> dict[int, set[str]]:
 
 
 @transaction.atomic
-def _write(found: dict[int, list[Found]], gone: dict[int, set[str]]) -> int:
+def _write(found: dict[int, list[Found]], gone: dict[int, set[str]]) -> list[dict[str, object]]:
+    """Write and withdraw flags; return of each new one what the log says."""
     conversations = dict(Turn.objects.filter(pk__in=found).values_list("pk", "conversation_id"))
     items = lock_items(set(conversations.values()))
-    raised = sum(_flag(reason, finding) for _, findings in sorted(found.items()) for reason, finding in findings)
+    new: list[dict[str, object]] = [
+        {
+            "turn_id": turn_id,
+            "conversation_id": str(conversations[turn_id]),
+            "reason": str(reason),
+            "is_advisory": finding.is_advisory,
+        }
+        for turn_id, findings in sorted(found.items())
+        for reason, finding in findings
+        if _flag(reason, finding)
+    ]
     _withdraw(gone, conversations, items)
     arrange_queue(set(conversations.values()))
-    return raised
+    return new
 
 
 def _flag(reason: Flag.Reason, finding: Finding) -> bool:

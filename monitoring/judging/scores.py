@@ -74,7 +74,7 @@ def write_verdicts(spoken: Sequence[Spoken]) -> list[bool]:
                     record_calls(calls=one.calls, origin=_origin_of(one.claim))
     for one, mine in zip(spoken, is_ours, strict=True):
         if not mine:
-            logger.warning("claim lost turn=%d version=%d", one.claim.turn_id, one.claim.version_id)
+            logger.warning("claim lost version=%d", one.claim.version_id, extra={"turn_id": one.claim.turn_id})
     return is_ours
 
 

@@ -18,6 +18,7 @@ from django.db import DatabaseError
 
 from chat.database import in_database
 from chat.exceptions import ConfigurationError
+from chat.log_context import work_on_turn
 from chat.rag.config import LLMCall
 from chat.rag.llm import ErrorCode, ModelAccess
 from chat.services.answering import limits, price_overrides
@@ -137,7 +138,8 @@ class Worker:
         release([one.claim for one in self._ready])
 
     async def _judge(self, material: Material) -> None:
-        """Judge one turn. An error of the database ends the work."""
+        """Judge one turn, in a task of its own. An error of the database ends the work."""
+        work_on_turn(material.claim.turn_id, material.conversation_id)
         try:
             await self._speak(material)
         finally:
@@ -156,7 +158,7 @@ class Worker:
             await self._database.run(release, [material.claim])
             return
         except Exception as error:
-            logger.exception("judge failed judge=%s turn=%d", working.rule.judge, material.claim.turn_id)
+            logger.exception("judge failed judge=%s", working.rule.judge)
             message = f"An error of the program, see its log: {type(error).__name__}"
             verdict = Verdict(working.judge.name, None, error=message, retryable=True)
         whole = working.judge.criterion.subject == "conversation"
@@ -171,6 +173,7 @@ class Worker:
         )
         is_ours = await self._writer.store(spoken)
         self._note(material, verdict, calls, is_ours)
+        _log(spoken, is_ours)
 
     def _note(self, material: Material, verdict: Verdict, calls: Sequence[LLMCall], is_ours: bool) -> None:
         rate_limited = any(call.error_code == ErrorCode.RATE_LIMITED for call in calls)
@@ -204,3 +207,19 @@ class Worker:
                 raise_flags(sorted(turns))
             except Exception:
                 logger.exception("flags not raised", extra={"turns": len(turns)})
+
+
+def _log(spoken: Spoken, is_ours: bool) -> None:
+    """Say what became of a turn: labels and numbers, no texts."""
+    verdict = spoken.verdict
+    logger.info(
+        "verdict stored" if is_ours else "verdict left to another process",
+        extra={
+            "judge": spoken.judge.name,
+            "label": verdict.label,
+            "value": verdict.value,
+            "is_scored": verdict.value is not None,
+            "calls": len(spoken.calls),
+            "duration_seconds": round(spoken.duration_seconds or 0.0, 4),
+        },
+    )

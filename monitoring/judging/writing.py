@@ -58,7 +58,7 @@ def _write_one(spoken: Spoken) -> bool | Exception:
     try:
         return write_verdicts([spoken])[0]
     except (DatabaseError, ValueError) as error:
-        logger.exception("verdict not stored judge=%s turn=%d", spoken.judge.name, spoken.claim.turn_id)
+        logger.exception("verdict not stored judge=%s", spoken.judge.name, extra={"turn_id": spoken.claim.turn_id})
         problem = f"The verdict could not be stored: {type(error).__name__}"
     try:
         return write_verdicts([replace(spoken, verdict=Verdict(spoken.judge.name, None, error=problem))])[0]
