@@ -62,6 +62,7 @@ class Prepared:
             *(signup if settings.SIGNUP_OPEN else []),
             f"Documents: {self.documents}",
             f"Answers:   {answers}",
+            "Demo data: a month of made-up traffic for the dashboard, made and removed there with one click",
         ]
 
 

@@ -14,6 +14,7 @@ from django_q.tasks import async_task
 from chat.exceptions import ChatError
 from chat.models import Turn
 from chat.models.conversation import Origin
+from monitoring.reports import Filters, read
 from monitoring.synthetic.traffic.copying import copy_world
 from monitoring.synthetic.traffic.removal import remove_synthetic
 from monitoring.synthetic.traffic.texts import read_library
@@ -71,12 +72,13 @@ def demo_state() -> DemoState:
     said: dict[str, Any] = cache.get(_KEY) or {}
     if said.get("status") in (Status.RUNNING, Status.REMOVING) and said["at"] > timezone.now() - SILENT_AFTER:
         return DemoState(Status(said["status"]), progress=said["progress"])
-    turns = Turn.objects.filter(origin=Origin.SYNTHETIC)
-    first, last = turns.order_by("created_at").first(), turns.order_by("-created_at").first()
-    if first is None or last is None:
+    times = Turn.objects.filter(origin=Origin.SYNTHETIC).values_list("created_at", flat=True)
+    since, last = times.order_by("created_at").first(), times.order_by("-created_at").first()
+    if since is None or last is None:
         return DemoState(Status.NONE, error=said.get("error", ""))
-    until = last.created_at + timedelta(seconds=1)
-    return DemoState(Status.READY, 1.0, turns.count(), first.created_at, until)
+    until = last + timedelta(seconds=1)
+    [row] = read("turns", Filters(since, until, origin=Origin.SYNTHETIC))
+    return DemoState(Status.READY, 1.0, row["turns"], since, until)
 
 
 def make_demo(*, days: int = DAYS, turns_per_day: int = TURNS_PER_DAY) -> str:
