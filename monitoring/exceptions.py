@@ -43,3 +43,9 @@ class TrafficError(MonitoringError):
     """Synthetic traffic cannot be made, checked or removed as asked."""
 
     code = "traffic"
+
+
+class TopicError(MonitoringError):
+    """Questions cannot be grouped as asked."""
+
+    code = "topics"

@@ -13,13 +13,16 @@ from monitoring.evaluation.working import Working
 from monitoring.flags.raising import raise_flags, sweep_flags
 from monitoring.judging import backfills, claims, forgetting, nudges
 from monitoring.judging.worker import work_on_due
-from monitoring.models import EvaluationRun, Generation, JudgeVersion
+from monitoring.models import EvaluationRun, Generation, JudgeVersion, TopicRun
 from monitoring.quality.errors import refresh_judge_errors
 from monitoring.quality.standing import refresh_all
 from monitoring.reports import refresh
 from monitoring.reviewing.replay import run_replay, sweep_replays
 from monitoring.synthetic import orders, pace
 from monitoring.synthetic import working as generating
+from monitoring.topics import forgetting as topic_forgetting
+from monitoring.topics import orders as topic_orders
+from monitoring.topics import working as grouping
 
 # A run gives the worker back after so long, and waits behind what else there is, such as uploads.
 SLICE_SECONDS = 30.0
@@ -47,14 +50,23 @@ def generate_questions(generation_id: int, seconds: float = SLICE_SECONDS) -> st
     return status or "not free"
 
 
+def group_questions(run_id: int, seconds: float = SLICE_SECONDS) -> str:
+    """Work on an order for topics for a while, and wait in the queue again for the rest; return its status."""
+    status = grouping.work_on(run_id, seconds)
+    if status == TopicRun.Status.QUEUED:
+        async_task(topic_orders.TASK, run_id)
+    return status or "not free"
+
+
 def replay(replay_id: int) -> str:
     """Put an item of a dataset to a config again, and say whether the answer is right."""
     return run_replay(replay_id)
 
 
 def sweep() -> int:
-    """Take up runs, and orders for questions, whose process died, and give up replays; return how many."""
-    return sweep_runs() + orders.sweep_generations() + sweep_replays()
+    """Take up runs, and orders for questions and topics, whose process died, order the topics of the day, and give up
+    replays; return how many."""
+    return sweep_runs() + orders.sweep_generations() + sweep_replays() + topic_orders.sweep_runs()
 
 
 def look_at(turn_id: int, seconds: float = SLICE_SECONDS) -> str:
@@ -82,7 +94,7 @@ def sweep_judging() -> str:
     task of their own."""
     nudges.ask_for_judging()
     claims.clear_claims()
-    flagged, forgotten = sweep_flags(), forgetting.forget_deleted()
+    flagged, forgotten = sweep_flags(), forgetting.forget_deleted() + topic_forgetting.forget_deleted()
     checked = 0
     if _is_standing_old():
         checked = refresh_all()

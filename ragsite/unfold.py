@@ -65,6 +65,7 @@ NAVIGATION = [
             _link("Conversations", "chat", "chat.conversation"),
             _link("Turns", "question_answer", "chat.turn"),
             _link("Feedback", "thumbs_up_down", "chat.feedback"),
+            _link("Topics", "workspaces", "monitoring.topicrun"),
         ],
     },
     {

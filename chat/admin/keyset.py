@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import ERROR_FLAG, ORDER_VAR
 from django.contrib.admin.views.main import PAGE_VAR as NUMBER_VAR
 from django.db import OperationalError, connection, transaction
@@ -173,6 +174,7 @@ class LongListAdmin:
     """For admin classes whose table grows with the traffic."""
 
     time_field = "created_at"
+    show_facets = ShowFacets.NEVER  # they would count every row for every choice of every filter
     list_before_template = "admin/chat/_chips.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:

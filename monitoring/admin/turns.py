@@ -1,8 +1,10 @@
 """The list of turns with what monitoring knows of them: chat's own list, and filters by verdicts and by topics."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin import ListFilter
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 
@@ -10,7 +12,7 @@ from chat.admin.drill_down import ChoiceFilter, VoteFilter
 from chat.admin.turns import TurnAdmin as ChatTurnAdmin
 from chat.models import Turn
 from monitoring.judges.criteria import CRITERIA
-from monitoring.models import Score
+from monitoring.models import Score, Topic, TopicTurn
 
 
 class FailingFilter(ChoiceFilter):
@@ -31,6 +33,49 @@ class FailingFilter(ChoiceFilter):
         return queryset.filter(Exists(verdicts.filter(turn=OuterRef("pk"))))
 
 
+class TopicFilter(ListFilter):
+    """The turns of a topic, in the time that its figures are of. Its page leads here: there is nothing to choose."""
+
+    title = "topic"
+    template = "admin/monitoring/topicrun/filter.html"
+    name = "topic"
+
+    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.typed = params.pop(self.name)[-1].strip() if self.name in params else ""
+        self.used_parameters[self.name] = self.typed
+        found = Topic.objects.filter(pk=int(self.typed)) if self.typed.isdecimal() else Topic.objects.none()
+        self.topic = found.first() if self.typed else None
+
+    def has_output(self) -> bool:
+        return True
+
+    def expected_parameters(self) -> list[str | None]:
+        return [self.name]
+
+    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+        yield {"name": self.name, "value": self.typed}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.topic:
+            return queryset
+        members = TopicTurn.objects.filter(topic=self.topic, is_before=False)
+        return queryset.filter(pk__in=members.values("turn"))
+
+    @property
+    def problem(self) -> str:
+        return (
+            f"There is no topic {self.typed}. Older topics go when new ones come."
+            if self.typed and not self.topic
+            else ""
+        )
+
+    def words(self) -> str:
+        if not self.topic:
+            return f"topic {self.typed}" if self.typed else ""
+        return f"topic {', '.join(self.topic.words) or self.topic.pk}"
+
+
 # Behind the votes: what users say, then what judges say.
 _PLACE = ChatTurnAdmin.list_filter.index(VoteFilter) + 1
 
@@ -39,6 +84,6 @@ admin.site.unregister(Turn)
 
 @admin.register(Turn)
 class TurnAdmin(ChatTurnAdmin):
-    """Chat's list, with a filter by verdicts."""
+    """Chat's list, with filters by verdicts and topics."""
 
-    list_filter = (*ChatTurnAdmin.list_filter[:_PLACE], FailingFilter, *ChatTurnAdmin.list_filter[_PLACE:])
+    list_filter = (*ChatTurnAdmin.list_filter[:_PLACE], FailingFilter, *ChatTurnAdmin.list_filter[_PLACE:], TopicFilter)

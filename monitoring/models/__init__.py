@@ -6,6 +6,7 @@ from monitoring.models.generation import GeneratedQuestion, Generation, Generati
 from monitoring.models.judging import Backfill, JudgeClaim, JudgeRule, JudgeVersion, Score
 from monitoring.models.quality import JudgeRepeat
 from monitoring.models.reviewing import CorrectedAnswer, Flag, Replay, Review, ReviewItem
+from monitoring.models.topics import Topic, TopicRun, TopicTurn
 
 __all__ = [
     "Backfill",
@@ -29,4 +30,7 @@ __all__ = [
     "Review",
     "ReviewItem",
     "Score",
+    "Topic",
+    "TopicRun",
+    "TopicTurn",
 ]

@@ -204,6 +204,8 @@ class Score(models.Model):
         indexes = [
             # scores by time, for figures
             models.Index(fields=["-created_at"], name="monitoring_score_created"),
+            # turns behind a failing criterion, and the admin's list of a criterion
+            models.Index(fields=["name", "label", "-created_at"], name="monitoring_score_labels"),
             # failed verdicts to try again
             models.Index(fields=["retry_at"], condition=Q(retry_at__isnull=False), name="monitoring_score_retry"),
             # what a rule spent today
