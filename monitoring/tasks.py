@@ -18,6 +18,7 @@ from monitoring.quality.errors import refresh_judge_errors
 from monitoring.quality.standing import refresh_all
 from monitoring.reports import refresh
 from monitoring.reviewing.replay import run_replay, sweep_replays
+from monitoring.saturation import backlog
 from monitoring.synthetic import orders, pace
 from monitoring.synthetic import working as generating
 from monitoring.topics import forgetting as topic_forgetting
@@ -99,6 +100,7 @@ def sweep_judging() -> str:
     if _is_standing_old():
         checked = refresh_all()
         refresh_judge_errors()
+    backlog.backlog(keep_seconds=backlog.KEEP_SECONDS)  # which /metrics and alerts then find counted
     return f"{flagged} flags, {forgotten} forgotten, {checked} judges checked"
 
 

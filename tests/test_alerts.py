@@ -1,5 +1,6 @@
 """Alert rules: what fires and what is only chance, what is not known, and that all doors say the same thresholds."""
 
+import calendar
 import re
 import shutil
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from django.core.cache import cache
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from chat.models import Feedback, Heartbeat, Turn
+from chat.models import Budget, BudgetMonth, Feedback, Heartbeat, Turn
 from monitoring.alerts import RULES, Reading, evaluate
 from monitoring.models import JudgeRule, JudgeVersion, Score
 from monitoring.statistics.tails import surely_at_least
@@ -254,6 +255,25 @@ def test_origins_and_collections_do_not_mix(world):
     assert reading("error_rate", origin="SYNTHETIC").is_firing
     assert reading("error_rate", origin="API", collection_id=collection.pk).is_firing
     assert reading("error_rate", origin="API", collection_id=collection.pk + 1).n == 0
+
+
+def test_budgets_for_more_than_one_fire_by_what_is_spent_and_by_the_pace(world, alice):
+    now = timezone.now()
+    pace = now.day - 1 + (now.hour + now.minute / 60) / 24
+    whole = calendar.monthrange(now.year, now.month)[1]
+    assert reading("budget_used").value is None
+    Budget.objects.create(scope="USER", user=alice, monthly_usd=1)
+    assert reading("budget_used").value is None
+    budget = Budget.objects.create(scope="EVERYTHING", monthly_usd=100)
+    BudgetMonth.objects.create(budget=budget, month=now.date().replace(day=1), spent_usd=Decimal("85"))
+
+    used, burn = reading("budget_used"), reading("budget_burn")
+
+    assert used.is_firing
+    assert used.detail == "Everything: $85.00 of $100.00 are spent this month (85%)."
+    if pace >= 1:
+        assert burn.value == pytest.approx(0.85 * whole / pace, rel=0.01)
+        assert burn.is_firing == (0.85 * whole / pace > 1)
 
 
 def test_worker_that_is_silent_is_gone(world):

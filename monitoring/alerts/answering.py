@@ -52,7 +52,5 @@ def slow_first_words(moment: Moment) -> Measured:
         slow, answers = cursor.fetchone()
     if not answers:
         return Measured(None, 0)
-    detail = (
-        f"{slow} of {answers} answers of the last hour began after more than {limit:g} s ({slow / answers:.0%})."
-    )
+    detail = f"{slow} of {answers} answers of the last hour began after more than {limit:g} s ({slow / answers:.0%})."
     return Measured(surely_at_least(slow, answers), answers, detail)

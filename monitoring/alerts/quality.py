@@ -4,7 +4,7 @@ What is usual differs from site to site, so that no fixed share of thumbs down i
 the end of its interval that lets most pass; where it is too short to say, nothing fires.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -43,8 +43,8 @@ def groundedness_drop(moment: Moment) -> Measured:
     A judge is held against itself, so that what it is worth in general matters little: one that is not proven counts
     too, and the sentence says so.
     """
-    latest = _by_judge("groundedness", last(moment, GROUNDEDNESS_WINDOW))
-    usual = _by_judge("groundedness", before(moment, GROUNDEDNESS_WINDOW, WEEK))
+    latest = _by_judge(last(moment, GROUNDEDNESS_WINDOW), ("groundedness",))
+    usual = _by_judge(before(moment, GROUNDEDNESS_WINDOW, WEEK), ("groundedness",))
     drops = [_drop(row, usual[version]) for version, row in latest.items() if version in usual]
     known = [drop for drop in drops if drop.value is not None]
     if known:
@@ -56,15 +56,22 @@ def groundedness_drop(moment: Moment) -> Measured:
 def toxic(moment: Moment) -> Measured:
     """By how much the share of toxic questions, or of toxic answers, surely exceeds that of the week before; a week
     without verdicts is one without toxic texts."""
-    found = [measured for name in TOXIC for measured in _toxic(name, moment)]
-    if not found:
+    latest = _by_judge(last(moment, HOUR), TOXIC)
+    if not latest:
         return Measured(None, 0)
+    usual = _by_judge(before(moment, HOUR, WEEK), TOXIC)
+    found = [_toxic(row, usual.get(version)) for version, row in latest.items()]
     return max(found, key=lambda measured: measured.value or 0.0)
 
 
-def _by_judge(name: str, filters: Filters) -> Mapping[int, Mapping[str, Any]]:
-    rows = read("scores", filters)
-    return {row["judge_version_id"]: row for row in rows if row["name"] == name and row["scored"]}
+def _by_judge(filters: Filters, names: Sequence[str]) -> Mapping[int, Mapping[str, Any]]:
+    """Return the verdicts on these criteria by version of a judge, of which each judges one; one query."""
+    name = names[0] if len(names) == 1 else None
+    return {
+        row["judge_version_id"]: row
+        for row in read("scores", filters, name=name)
+        if row["name"] in names and row["scored"]
+    }
 
 
 def _drop(latest: Mapping[str, Any], usual: Mapping[str, Any]) -> Measured:
@@ -82,19 +89,8 @@ def _drop(latest: Mapping[str, Any], usual: Mapping[str, Any]) -> Measured:
     return Measured(value, n, detail)
 
 
-def _toxic(name: str, moment: Moment) -> list[Measured]:
-    usual = _by_judge(name, before(moment, HOUR, WEEK))
-    what = "questions" if name == "question_toxicity" else "answers"
-    return [
-        Measured(
-            surely_at_least(row["failing"], row["scored"]) - _usual_share(usual.get(version)),
-            row["scored"],
-            f"{row['failing']} of {row['scored']} {what} of the last hour are toxic "
-            f"({row['failing'] / row['scored']:.0%}), by the judge {row['judge']}.",
-        )
-        for version, row in _by_judge(name, last(moment, HOUR)).items()
-    ]
-
-
-def _usual_share(usual: Mapping[str, Any] | None) -> float:
-    return usual["failing_high"] if usual else 0.0
+def _toxic(latest: Mapping[str, Any], usual: Mapping[str, Any] | None) -> Measured:
+    failing, n = latest["failing"], latest["scored"]
+    what = "questions" if latest["name"] == "question_toxicity" else "answers"
+    detail = f"{failing} of {n} {what} of the last hour are toxic ({failing / n:.0%}), by the judge {latest['judge']}."
+    return Measured(surely_at_least(failing, n) - (usual["failing_high"] if usual else 0.0), n, detail)

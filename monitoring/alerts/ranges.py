@@ -12,8 +12,9 @@ def last(moment: Moment, window: timedelta) -> Filters:
 
 
 def before(moment: Moment, window: timedelta, baseline: timedelta) -> Filters:
-    """Return the time before the window, which it is held against."""
-    return _between(moment, moment.at - window - baseline, moment.at - window)
+    """Return the time before the window, which it is held against: whole hours, which are read from roll-ups alone."""
+    until = (moment.at - window).replace(minute=0, second=0, microsecond=0)
+    return _between(moment, until - baseline, until)
 
 
 def _between(moment: Moment, since: datetime, until: datetime) -> Filters:

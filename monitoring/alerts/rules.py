@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from chat.models.budget import WARN_RATIO
 from monitoring.alerts import answering, present, quality, spending
 from monitoring.alerts.base import Rule, Severity
 
@@ -71,6 +72,28 @@ RULES: tuple[Rule, ...] = (
         minimum=30,
         window=spending.HOUR,
         measure=spending.cost_spike,
+    ),
+    Rule(
+        "budget_used",
+        "A budget is nearly used up",
+        Severity.WARNING,
+        "The share of this month's budget that is spent, of the budget that is spent most.",
+        "ratio",
+        threshold=float(WARN_RATIO),
+        minimum=0,
+        window=None,
+        measure=spending.budget_used,
+    ),
+    Rule(
+        "budget_burn",
+        "A budget will not last the month",
+        Severity.WARNING,
+        "What this month will have cost at its end, if it goes on like this, of the worst budget.",
+        "ratio",
+        threshold=1.0,
+        minimum=0,
+        window=None,
+        measure=spending.budget_burn,
     ),
     Rule(
         "judge_backlog",

@@ -18,11 +18,11 @@ from monitoring.metrics.models import labels_of
 from monitoring.metrics.totals import rows_of_all_time
 
 CALLS_SQL = """
-SELECT origin, purpose, model, min(hour),
+SELECT origin, purpose, model, min(date_bin('1 day', hour, 'epoch')),
        sum(calls), sum(failed_calls), sum(attempts), sum(calls - unknown_token_calls),
        sum(input_tokens), sum(output_tokens), sum(cached_input_tokens), sum(reasoning_tokens),
        sum(duration_seconds), sum(exact_usd), sum(estimated_usd), sum(unknown_cost_calls)
-  FROM reports.call_parts(%(since)s, %(until)s, '1 hour')
+  FROM reports.call_parts(%(since)s, %(until)s, '1 day')
  GROUP BY origin, purpose, model
 """
 NUMBERS = (

@@ -11,7 +11,7 @@ from monitoring.metrics.windows import windows
 
 LATENCY_SQL = """
 SELECT origin, measure, sum(seconds), sum(histogram)::real[]
-  FROM reports.latency_parts(%(since)s, %(until)s, '1 hour')
+  FROM reports.latency_parts(%(since)s, %(until)s, '1 day')
  GROUP BY origin, measure
 """
 

@@ -15,7 +15,7 @@ SELECT origin,
        sum(answers - stopped), sum(stopped), sum(failed - interrupted), sum(interrupted),
        sum(conversations), sum(refusals), sum(degraded),
        sum(searched), sum(empty), sum(hits), sum(citations), sum(removed_citations)
-  FROM reports.turn_parts(%(since)s, %(until)s, '1 hour')
+  FROM reports.turn_parts(%(since)s, %(until)s, '1 day')
  GROUP BY origin
 """
 OUTCOMES = ("answered", "stopped", "failed", "interrupted")

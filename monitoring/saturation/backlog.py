@@ -23,9 +23,11 @@ SELECT count(*), min(finished_at)
 )
 
 # Counting goes over all turns that the rules look at, days of them. It is kept for all processes, the longer the more
-# it costs, so that it takes at most a fiftieth of one processor however often it is asked for.
+# it costs, so that it takes at most a fiftieth of one processor. The worker counts anew each minute, and others only
+# where there is none that does.
 KEY = "monitoring.backlog"
 KEEP_SECONDS, KEEP_TIMES = 15.0, 50
+WITHOUT_WORKER_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,14 @@ class Backlog:
         return max((timezone.now() - self.oldest_at).total_seconds(), 0.0) if self.oldest_at else 0.0
 
 
-def backlog() -> Backlog:
-    """Return what is due by all active rules, at most some seconds old."""
-    kept: Backlog | None = cache.get(KEY)
-    if kept is not None:
-        return kept
+def backlog(*, keep_seconds: float = WITHOUT_WORKER_SECONDS) -> Backlog:
+    """Return what is due by all active rules, as it was `keep_seconds` ago or later; older where counting is slow."""
+    kept: tuple[float, float, Backlog] | None = cache.get(KEY)
+    if kept is not None and time.time() - kept[0] < max(keep_seconds, KEEP_TIMES * kept[1]):
+        return kept[2]
     started_at = time.perf_counter()
     found = count_backlog()
-    cache.set(KEY, found, max(KEEP_SECONDS, KEEP_TIMES * (time.perf_counter() - started_at)))
+    cache.set(KEY, (time.time(), time.perf_counter() - started_at, found), None)
     return found
 
 
