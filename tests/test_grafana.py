@@ -256,6 +256,33 @@ def test_negative_sessions_lead_to_their_conversation():
     assert (row["thumbs down"], row["turns that judges fail"], row["failed turns"], row["n: turns"]) == (1, 2, 2, 12)
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("board", "title", "count"),
+    [
+        ("quality", "Groundedness, mean (0 to 1)", 2),
+        ("quality", "Refusals, share of answers", 2),
+        ("feedback", "Thumbs up, share of votes", 3),
+        ("feedback", "Thumbs down, votes", 1),
+        ("feedback", "Rated answers, share of answers", 5),
+        ("system", "How many questions fail? Share of the last hour's finished questions", 2),
+    ],
+)
+def test_links_show_the_turns_behind_a_figure(board, title, count, client, staff):
+    traffic = make_known_traffic()
+    panel = next(panel for panel in panels(BOARDS[board]) if panel["title"] == title)
+    ends = {"__from": traffic.since, "__to": traffic.until}
+    values = {name: f"{moment:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z" for name, moment in ends.items()}
+    values |= {"ragsite_url": "", "origin": "USER", "collection": "", "config": "", "model": ""}
+    client.force_login(staff)
+
+    url = re.sub(r"\$\{(\w+)[^}]*\}", lambda found: values[found[1]], links(panel)[0])
+    page = client.get(url)
+
+    assert page.status_code == 200
+    assert len(page.context["cl"].result_list) == count
+
+
 @pytest.fixture
 def reader(db, settings):
     """The login, made by the command; roles belong to the server, so it is named after the test database."""

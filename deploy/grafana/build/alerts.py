@@ -111,5 +111,5 @@ def _data(expression: str, comparison: str, limit: float) -> list[dict[str, Any]
             "datasourceUid": PROMETHEUS.uid,
             "model": json.loads(json.dumps(query, cls=JSONEncoder)),
         },
-        {"refId": "B", "datasourceUid": "__expr__", "model": condition},
+        {"refId": "B", "relativeTimeRange": {"from": 0, "to": 0}, "datasourceUid": "__expr__", "model": condition},
     ]
