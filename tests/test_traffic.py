@@ -138,6 +138,21 @@ def test_second_connection_writes_the_rest_and_reports_hear_of_it():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_reports_hear_of_removal():
+    make_config(name="default", is_default=True)
+    make_document(PUMP, title="Pump manual")
+    copy_world(planned(turns=100))
+    Flag.objects.create(turn=synthetic().first(), reason="SLOW", score=Score.objects.filter(source="JUDGE").first())
+    refresh()
+
+    remove_synthetic()
+
+    filters = Filters(FRIDAY_EVENING - timedelta(days=1), FRIDAY_EVENING + timedelta(hours=1), origin="SYNTHETIC")
+    assert (read("turns", filters)[0]["turns"], read("calls", filters)[0]["calls"]) == (0, 0)
+    assert (Turn.objects.count(), LLMCall.objects.count(), Score.objects.count(), Flag.objects.count()) == (0, 0, 0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_nothing_is_left_of_a_block_when_a_document_is_gone():
     make_config(name="default", is_default=True)
     document = make_document(PUMP, title="Pump manual")
