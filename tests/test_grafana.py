@@ -437,3 +437,30 @@ def test_prometheus_can_read_what_panels_and_rules_ask(tmp_path):
     checked = subprocess.run([promtool, "check", "rules", path], capture_output=True, text=True, check=False)
 
     assert checked.returncode == 0, checked.stderr
+
+
+def test_macros_become_what_grafana_documents():
+    since, until = datetime(2026, 3, 2, 9, 30, tzinfo=UTC), datetime(2026, 3, 3, 9, 30, tzinfo=UTC)
+    sql = "f($__timeFrom(), $__timeTo(), $__interval_ms / 1000, '${model}', '${__timezone}') WHERE $__timeFilter(at)"
+
+    sent = expand(sql, since=since, until=until, step=step_of(since, until, 120), model="it's")
+
+    assert sent == (
+        "f('2026-03-02T09:30:00Z', '2026-03-03T09:30:00Z', 600000 / 1000, 'it''s', 'UTC') "
+        "WHERE at BETWEEN '2026-03-02T09:30:00Z' AND '2026-03-03T09:30:00Z'"
+    )
+    with pytest.raises(KeyError):
+        expand("${collection}", since=since, until=until)
+    with pytest.raises(ValueError, match="__unixEpochFilter"):
+        expand("$__unixEpochFilter(at)", since=since, until=until)
+
+
+@pytest.mark.parametrize(("days", "seconds"), [(1, 600), (4, 3600), (7, 3600), (30, 21600), (90, 43200)])
+def test_long_ranges_have_steps_of_whole_hours(days, seconds):
+    """Which the reports answer from their roll-ups; 120 points are what each panel asks for."""
+    now = datetime(2026, 3, 2, tzinfo=UTC)
+
+    assert {
+        panel["maxDataPoints"] for board in BOARDS.values() for panel in panels(board) if "maxDataPoints" in panel
+    } == {120}
+    assert step_of(now - timedelta(days=days), now, 120).total_seconds() == seconds
