@@ -108,6 +108,7 @@ NAVIGATION = [
         "items": [
             _link("Pipeline configs", "account_tree", "chat.pipelineconfig"),
             _link("Model prices", "payments", "chat.modelprice"),
+            _link("Budgets", "savings", "chat.budget"),
         ],
     },
     {

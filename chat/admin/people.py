@@ -18,8 +18,8 @@ from chat.templatetags.admin_values import NOTHING
 STAFF_HELP = "Opens the administration to this user. Members of reviewer and operator need it too."
 GROUPS_HELP = (
     "reviewer: reads conversations, turns, feedback, documents, datasets, evaluation runs and scores, and reviews"
-    " answers. operator: reads that, manages documents, collections, pipeline configs, prices, datasets and judge"
-    " rules, and starts, cancels and resumes evaluation runs. Both need staff status as well."
+    " answers. operator: reads that, manages documents, collections, pipeline configs, prices, budgets, datasets and"
+    " judge rules, and starts, cancels and resumes evaluation runs. Both need staff status as well."
 )
 
 admin.site.unregister(User)

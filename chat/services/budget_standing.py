@@ -33,11 +33,16 @@ class Standing:
         return float(self.spent_usd / self.limit_usd)
 
     @property
+    def is_near(self) -> bool:
+        """Whether staff is warned."""
+        return self.spent_usd >= WARN_RATIO * self.limit_usd
+
+    @property
     def state(self) -> str:
         """Return "used up", "nearly used up", "likely to be used up" or "within"."""
         if self.spent_usd >= self.limit_usd:
             return "used up"
-        if self.spent_usd >= WARN_RATIO * self.limit_usd:
+        if self.is_near:
             return "nearly used up"
         if self.forecast_usd is not None and self.forecast_usd >= self.limit_usd:
             return "likely to be used up"

@@ -30,6 +30,18 @@ def usd(value: Decimal | None) -> str:
 
 
 @register.filter
+def dollars(value: Decimal) -> str:
+    """Return an amount to the cent: "$1,234.50"; less than a cent is said to be that."""
+    return "under $0.01" if 0 < value < Decimal("0.005") else f"${value:,.2f}"
+
+
+@register.filter
+def share(ratio: float) -> str:
+    """Return a share as a whole percentage: 0.994 is "99 %", since only what is whole is "100 %"."""
+    return f"{int(ratio * 100)}\N{NO-BREAK SPACE}%"
+
+
+@register.filter
 def reason(code: str) -> str:
     """Return the label of a feedback's reason."""
     return str(Reason(code).label)
