@@ -1,8 +1,6 @@
 -- Who may read: nobody but the owner of the tables and `reports_reader`, the role of dashboards. Figures run with the owner's
 -- rights (SECURITY DEFINER), so that a reader needs no right on any table. A server on which roles may not be made goes
 -- without the role; docs/grafana.md says how to make it.
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA reports FROM PUBLIC;
-
 DO $$
 BEGIN
     CREATE ROLE reports_reader NOLOGIN;
@@ -34,4 +32,5 @@ BEGIN
 END
 $$;
 
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA reports FROM PUBLIC;
 SELECT reports.grant_reader();
