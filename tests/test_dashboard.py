@@ -201,7 +201,7 @@ def test_tables_compare_configs_and_name_what_they_rest_on(root):
     html = part(root, "tables", **DAY)
     words = " ".join(re.sub(r"<[^>]+>", " ", html).split()).replace("\N{NO-BREAK SPACE}", " ")
 
-    assert "fast v1 12 16.7 % 4.7 to 44.8 %, n = 12 75.0 % 30.1 to 95.4 %, n = 4 20.0 %" in words
+    assert "fast v1 12 16.7 % 4.7 to 44.8 % n = 12 75.0 % 30.1 to 95.4 % n = 4 20.0 %" in words
     assert "Groundedness groundedness_offline · advisory" in words
     assert 'aria-label="0 to 0.1: 1; 0.9 to 1: 4; "' in html
     assert "Answers $0.024 12" in words

@@ -37,7 +37,7 @@ def demo_view(request: HttpRequest) -> HttpResponse:
 @require_POST
 def start_view(request: HttpRequest) -> HttpResponse:
     start_demo()
-    return HttpResponseRedirect(reverse("admin:index"))
+    return HttpResponseRedirect(f"{reverse('admin:index')}#demo")
 
 
 @permission_required(MAY, raise_exception=True)

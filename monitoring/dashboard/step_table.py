@@ -45,11 +45,9 @@ def step_table(panel: Panel, choice: Choice, steps: tuple[Step, ...]) -> StepTab
 def _cells(panel: Panel, choice: Choice, number: int, step: Step) -> Iterator[Cell]:
     for series in panel.series:
         value = series.values[number]
-        notes = [interval(measured(series, number), panel.unit)]
-        if series.ns:
-            notes.append(f"n = {series.ns[number] or 0:,}")
+        n = int(series.ns[number] or 0) if series.ns else None
         url = choice.turns_url(step, **series.link) if series.link and value else ""
-        yield Cell(written(value, panel.unit), ", ".join(filter(None, notes)), url)
+        yield Cell(written(value, panel.unit), interval(measured(series, number), panel.unit), n, url)
 
 
 def csv_text(panel: Panel, steps: tuple[Step, ...]) -> str:

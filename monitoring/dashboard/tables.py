@@ -16,10 +16,11 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value with what it rests on below; `url` leads to the turns that it counts, `column` is what it is."""
+    """A value with its interval and n below; `url` leads to the turns that it counts, `column` is what it is."""
 
     text: str
-    note: str = ""
+    interval: str = ""
+    n: int | None = None
     url: str = ""
     column: str = ""
 
@@ -62,7 +63,7 @@ def group_table(reader: Reader, group: Group) -> GroupTable:
         chosen = {group: "none" if key == "0" else key}  # 0: no collection was chosen, so that all were searched
         url = reader.choice.turns_url(**chosen)
         cells = (
-            Cell(written(row["turns"], "count"), "", url),
+            Cell(written(row["turns"], "count"), url=url),
             _rate(ratio(row, "error", row["answers"] + row["failed"]), reader, outcome="failed", **chosen),
             _rate(_votes(feedback.get(key)), reader, vote="down", **chosen),
             _rate(_ungrounded(judged.get(key)), reader, failing="groundedness", **chosen),
@@ -94,20 +95,19 @@ def _ungrounded(row: Row | None) -> Measured:
 def _rate(measured: Measured, reader: Reader, **link: Any) -> Cell:
     if measured.value is None:
         return Cell(NOTHING)
-    note = f"{interval(measured, 'ratio')}, n = {measured.n or 0:,}"
-    return Cell(written(measured.value, "ratio"), note, reader.choice.turns_url(**link))
+    url = reader.choice.turns_url(**link)
+    return Cell(written(measured.value, "ratio"), interval(measured, "ratio"), measured.n, url)
 
 
 def _time(row: Row | None) -> Cell:
-    return Cell(written(row["p95_seconds"], "seconds"), f"n = {row['n']:,}") if row and row["n"] else Cell(NOTHING)
+    return Cell(written(row["p95_seconds"], "seconds"), n=row["n"]) if row and row["n"] else Cell(NOTHING)
 
 
 def _cost(row: Row | None) -> Cell:
     if not row or row["usd_per_answer"] is None:
         return Cell(NOTHING)
     ends = Measured(None, row["usd_per_answer_low"], row["usd_per_answer_high"])
-    notes = [interval(ends, "usd"), f"n = {row['known']:,}"]
-    return Cell(written(row["usd_per_answer"], "usd"), ", ".join(filter(None, notes)))
+    return Cell(written(row["usd_per_answer"], "usd"), interval(ends, "usd"), row["known"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +175,7 @@ class ScoreRow:
     judge: str
     is_proven: bool
     judge_version_id: int | None
-    mean: str
-    note: str
+    mean: Cell
     unscored: int
     failing: Cell
     corrected: str
@@ -197,15 +196,13 @@ def score_rows(reader: Reader) -> list[ScoreRow]:
 
 def _score_row(reader: Reader, row: Row, counts: dict[int, int]) -> ScoreRow:
     mean = Measured(row["mean"], row["mean_low"], row["mean_high"], row["scored"])
-    ends = interval(mean, "score")
     most = max(counts.values(), default=0) or 1
     return ScoreRow(
         criterion=criterion_title(row["name"]),
         judge=row["judge"],
         is_proven=row["is_proven"],
         judge_version_id=row["judge_version_id"],
-        mean=written(row["mean"], "score"),
-        note=", ".join(filter(None, (ends, f"n = {row['scored']:,}"))),
+        mean=Cell(written(row["mean"], "score"), interval(mean, "score"), row["scored"]),
         unscored=row["unscored"],
         failing=_rate(ratio(row, "failing", row["scored"]), reader, failing=row["name"]),
         corrected=written(row["corrected_ratio"], "ratio"),

@@ -12,6 +12,7 @@ Number = int | float | Decimal
 
 NOTHING = "–"  # noqa: RUF001 # the sign for "nothing here" in a table
 MINUS = "−"  # noqa: RUF001 # as wide as a plus
+MANY_TIMES = 9  # more than that, and a percentage says nothing
 SPACE = "\N{NO-BREAK SPACE}"
 
 
@@ -65,7 +66,9 @@ def interval(measured: Measured, unit: Unit) -> str:
 
 
 def changed(change: Change, unit: Unit) -> str:
-    """Return "+12 %", "-1.2 points" or, for scores, "+0.012", with a minus as wide as the plus."""
+    """Return "+12 %", "14 times", "-1.2 points" or, for scores, "+0.012", with a minus as wide as the plus."""
+    if change.is_relative and change.by >= MANY_TIMES:
+        return f"{change.by + 1:,.0f} times"
     if change.is_relative:
         return f"{change.by * 100:+,.0f}{SPACE}%".replace("-", MINUS)
     if unit == "ratio":

@@ -1,5 +1,6 @@
 // The dashboard: what a point says, arrow keys from point to point, and when the figures are not asked for anew.
 (() => {
+  htmx.config.refreshOnHistoryMiss = true; // back loads the page: figures are of now, and none are kept in the browser
   const tip = document.createElement("div");
   tip.className = "db-tip";
   tip.setAttribute("role", "tooltip");
@@ -63,7 +64,8 @@
       || figures.querySelector("details[open], [aria-busy=true]") || document.querySelector("#own-range[open]")
       || !getSelection().isCollapsed;
   }
-  const isPoll = (event) => event.detail.elt.id === "dashboard-poll";
+  // Before a swap the event's element is the place, not who asked.
+  const isPoll = (event) => (event.detail.requestConfig?.elt ?? event.detail.elt).id === "dashboard-poll";
   const say = (words) => { const place = document.getElementById("dashboard-status"); if (place) place.dataset.note = words; };
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (!isPoll(event) || !busy()) return;
