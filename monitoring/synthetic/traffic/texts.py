@@ -2,7 +2,7 @@
 chunks give. A topic is a document; the items of a topic are questions to it."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,21 +103,31 @@ def _chunks_of(document_ids: Sequence[int]) -> dict[int, list[Chunk]]:
 
 def _draft(chunks: Sequence[Chunk], rarity: Rarity, rng: random.Random) -> _Draft | None:
     """Return the questions to one document; None when it says too little."""
-    places = {chunk.start: place for place, chunk in enumerate(chunks)}
     passages = [
         Passage(chunk.document_id, chunk.title, chunk.heading_path, chunk.text, chunk.start, chunk.end)
         for chunk in chunks
     ]
     asked = []
-    for written in template_questions(passages, count=ITEMS_PER_TOPIC, rarity=rarity, rng=rng):
-        place = places[written.spans[0][1] or 0]
+    for question, place in _questions(passages, rarity, rng):
         near = [chunks[place], *chunks[place + 1 : place + 2], *chunks[max(place - 1, 0) : place]]
         hits = tuple(_found(chunk) for chunk in near[:HITS])
         sentences = _sentences(near[0].text) or [hits[0].text]
         second = _sentences(near[1].text)[:1] if len(near) > 1 and rng.random() < 0.4 else []
         answer = " ".join([f"{_cut(' '.join(sentences[:3]))} [1]", *(f"{_cut(text)} [2]" for text in second)])
-        asked.append((_cut(written.question), answer, _cut(sentences[0]), hits, 1 + len(second)))
+        asked.append((_cut(question), answer, _cut(sentences[0]), hits, 1 + len(second)))
     return _Draft(chunks[0].title, chunks[0].collection_id, tuple(asked)) if asked else None
+
+
+def _questions(passages: Sequence[Passage], rarity: Rarity, rng: random.Random) -> Iterator[tuple[str, int]]:
+    """Yield questions to a document, each with the place of the passage that answers it: headings that are questions
+    as they are, as most people ask them, then what the templates make."""
+    headings = {passage.heading: place for place, passage in reversed(list(enumerate(passages)))}
+    asked = [(heading, place) for heading, place in headings.items() if heading.endswith("?")][:ITEMS_PER_TOPIC]
+    yield from asked
+    places = {passage.start: place for place, passage in enumerate(passages)}
+    count = max(ITEMS_PER_TOPIC - len(asked), ITEMS_PER_TOPIC // 3)
+    for written in template_questions(passages, count=count, rarity=rarity, rng=rng):
+        yield written.question, places[written.spans[0][1] or 0]
 
 
 def _library(drafts: Sequence[_Draft]) -> Library:
