@@ -66,9 +66,9 @@ def interval(measured: Measured, unit: Unit) -> str:
 
 
 def changed(change: Change, unit: Unit) -> str:
-    """Return "+12 %", "14 times", "-1.2 points" or, for scores, "+0.012", with a minus as wide as the plus."""
+    """Return "+12 %", "14 times as much", "-1.2 points" or, for scores, "+0.012", with a minus as wide as the plus."""
     if change.is_relative and change.by >= MANY_TIMES:
-        return f"{change.by + 1:,.0f} times"
+        return f"{change.by + 1:,.0f} times as much"
     if change.is_relative:
         return f"{change.by * 100:+,.0f}{SPACE}%".replace("-", MINUS)
     if unit == "ratio":
