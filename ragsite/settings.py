@@ -98,7 +98,7 @@ TEMPLATES = [
 # --- Database -------------------------------------------------------------------------------------------------------
 # ragsite.embedded sets DATABASE_URL for the embedded server; the fallback serves tools that only read settings.
 DATABASES = {"default": env.dj_db_url("DATABASE_URL", "postgresql://localhost/ragsite", conn_max_age=0)}
-DATABASES["default"]["ENGINE"] = "django_prometheus.db.backends.postgresql"  # Django's own, and counts queries
+DATABASES["default"]["ENGINE"] = "ragsite.counted_postgresql"  # Django's own, and counts queries
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = False
 DATABASES["default"].setdefault("OPTIONS", {})
 # One small pool a process: with ASGI each thread would otherwise open a connection of its own.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
+from django.db import ProgrammingError, connection, transaction
 from django.utils import timezone
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
 from chat.models import Feedback, Turn
 from chat.models.conversation import Origin
@@ -269,6 +269,25 @@ def test_made_up_method_is_no_label(client, scrape):
 
     assert "BREW" not in text
     assert 'method="<invalid method>"' in text
+
+
+def test_queries_and_their_errors_are_counted(db):
+    labels = {"alias": "default", "vendor": "postgresql"}
+    failed = labels | {"type": "UndefinedTable"}
+
+    def counted() -> list[float]:
+        queries = REGISTRY.get_sample_value("django_db_execute_total", labels)
+        timed = REGISTRY.get_sample_value("django_db_query_duration_seconds_count", labels)
+        return [queries, timed, REGISTRY.get_sample_value("django_db_errors_total", failed) or 0]
+
+    with connection.cursor() as cursor:
+        before = counted()
+        cursor.execute("SELECT 1")
+        cursor.executemany("SELECT %s", [(1,), (2,), (3,)])
+        with pytest.raises(ProgrammingError), transaction.atomic():  # three more, of the savepoint
+            cursor.execute("SELECT * FROM no_such_table")
+
+    assert [after - first for after, first in zip(counted(), before, strict=True)] == [8, 6, 1]
 
 
 def fail():
