@@ -421,6 +421,22 @@ def test_the_page_refuses_in_place(alice, priced, client):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_without_javascript_the_refused_question_is_in_the_box_of_the_next_page(alice, priced, client):
+    turn = answer(start(alice))
+    make_budget("0.01", user=alice)
+    spend_before(alice, "1")
+    client.force_login(alice)
+    asked = {"question": "And <how> is it stopped?", "model": MODEL, "search_mode": "", "collection": ""}
+
+    for url in (reverse("chat:create-conversation"), reverse("chat:create-turn", args=[turn.conversation_id])):
+        page = client.post(url, asked, follow=True).content.decode()
+
+        assert "Your budget for this month is used up." in page
+        assert "And &lt;how&gt; is it stopped?</textarea>" in page
+        assert "is it stopped?</textarea>" not in client.get(reverse("chat:home")).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_the_command_refuses(priced):
     make_budget("0.01")
     make_call(turn=make_turn(), cost_usd=1)

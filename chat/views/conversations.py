@@ -19,7 +19,7 @@ from chat.services.conversations import rename_conversation as rename
 from chat.services.conversations import set_choices, start_conversation
 from chat.services.exports import conversation_as_json, conversation_as_markdown
 from chat.views.query import conversation_in, number
-from chat.views.replies import HtmxHttpRequest, asked, conversation_context, refused, turns_for_page
+from chat.views.replies import HtmxHttpRequest, asked, conversation_context, refused, refused_question, turns_for_page
 from chat.views.sidebar import sidebar
 from chat.views.suggestions import suggested_questions
 
@@ -33,6 +33,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "form": QuestionForm(initial={"collection": collection}),
         "create_url": reverse("chat:create-conversation"),
+        "question": refused_question(request),
         "suggestions": suggested_questions(collection),
         "has_documents": documents.exists(),
         "in_reading": Document.objects.filter(status__in=["QUEUED", "PROCESSING"]).count(),
@@ -63,7 +64,7 @@ def create_conversation(request: HtmxHttpRequest) -> HttpResponse:
     try:
         turn = start_conversation(user=request.user, question=form.cleaned_data["question"], **form.chosen())
     except ChatError as error:
-        return refused(request, error)
+        return refused(request, error, question=form.cleaned_data["question"])
     return asked(request, turn)
 
 

@@ -18,6 +18,8 @@ from chat.streaming import produce_now
 
 # Below the usual 30 s of proxies. An answer that takes longer goes on; the page then refreshes itself.
 WAIT_SECONDS = 25.0
+# Of a refused question: it may have been refused because it is too long.
+KEPT_CHARS = 20_000
 
 
 class HtmxHttpRequest(HttpRequest):
@@ -69,15 +71,26 @@ def conversation_context(request: HttpRequest, conversation: Conversation, turns
         "turns": turns,
         "is_answering": any(not turn.is_finished for turn in turns),
         "form": QuestionForm(conversation=conversation),
+        "question": refused_question(request),
         "create_url": reverse("chat:create-turn", args=[conversation.pk]),
         "choices_url": reverse("chat:conversation-choices", args=[conversation.pk]),
     }
 
 
-def refused(request: HtmxHttpRequest, error: object, conversation: Conversation | None = None) -> HttpResponse:
-    """Reply to what cannot be done, in words: into the page's error line, or as a message on the next page."""
+def refused(
+    request: HtmxHttpRequest, error: object, conversation: Conversation | None = None, *, question: str = ""
+) -> HttpResponse:
+    """Reply to what cannot be done, in words: into the page's error line, or as a message on the next page, whose box
+    then has the refused question in it."""
     if request.htmx:
         response = render(request, "chat/_error.html", {"error": str(error)}, status=422)
         return reswap(retarget(response, "#error"), "innerHTML")
     messages.error(request, str(error))
+    if question:
+        request.session["refused_question"] = question[:KEPT_CHARS]
     return redirect(conversation or "chat:home")
+
+
+def refused_question(request: HttpRequest) -> str:
+    """Return the question that was just refused on a page without JavaScript, once."""
+    return str(request.session.pop("refused_question", ""))

@@ -30,7 +30,7 @@ def create_turn(request: HtmxHttpRequest, conversation_id: UUID) -> HttpResponse
         set_choices(conversation=conversation, **form.chosen())
         turn = ask(conversation=conversation, question=form.cleaned_data["question"])
     except ChatError as error:
-        return refused(request, error, conversation)
+        return refused(request, error, conversation, question=form.cleaned_data["question"])
     return answering(request, turn)
 
 
