@@ -14,7 +14,7 @@ from django_q.tasks import async_task
 from chat.exceptions import ChatError
 from chat.models import Turn
 from chat.models.conversation import Origin
-from monitoring.reports import Filters, read
+from monitoring.reports import Filters, read, refresh
 from monitoring.synthetic.traffic.copying import copy_world
 from monitoring.synthetic.traffic.removal import remove_synthetic
 from monitoring.synthetic.traffic.texts import read_library
@@ -127,7 +127,9 @@ def _make(days: int, turns: int) -> int:
         done += count
         _say(Status.RUNNING, done / turns)
 
-    return copy_world(world, on_turns=on_turns)
+    stored = copy_world(world, on_turns=on_turns)
+    refresh()  # or the first look at the dashboard would read each turn
+    return stored
 
 
 def _say(status: Status, progress: float, *, error: str = "") -> None:
