@@ -27,7 +27,11 @@ LOCK_SQL = {
 
 
 def may_skip_checks() -> bool:
-    """Whether the database's role may: a superuser, or one that was granted it."""
+    """Whether the database's role may: a superuser, or one that was granted it, as PostgreSQL 15 and later can."""
+    if connection.connection is None:
+        connection.ensure_connection()
+    if connection.connection.info.server_version < 150000:
+        return False
     with connection.cursor() as cursor:
         cursor.execute(MAY_SQL)
         return bool(cursor.fetchone()[0])
