@@ -11,7 +11,7 @@ from django.db.models.expressions import RawSQL
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from chat.admin import keyset
+from chat.admin import keyset, word_search
 from chat.admin.turns import TurnAdmin
 from chat.models import Conversation, Turn
 from tests.factories import make_collection, make_config, make_conversation, make_feedback, make_turn, make_user
@@ -140,6 +140,15 @@ def test_a_value_that_cannot_be_is_named_and_shows_nothing(admin, turns, query, 
     assert response.status_code == 200
     assert list(response.context["cl"].result_list) == []
     assert [problem in str(message) for message in response.context["messages"]] == [True]
+
+
+def test_common_words_find_the_same_as_rare_ones(admin, turns, monkeypatch):
+    monkeypatch.setattr(word_search, "MOST_LOOKED_UP", 1)
+
+    listed = _listed(admin, "q=refus", "admin:chat_conversation_changelist")
+
+    assert _questions(admin, "q=refus") == ["failed refusal", "refused"]
+    assert [row.pk for row in listed.result_list] == [turns["refused"].conversation_id]
 
 
 def test_a_filter_that_there_is_not_is_said(admin, turns):

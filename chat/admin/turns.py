@@ -84,7 +84,9 @@ class TurnAdmin(LongListAdmin, RecordAdmin):
             asked = Turn.objects.filter(conversation__in=Conversation.objects.filter(user=user).values("pk"))
             return queryset.filter(pk__in=asked.values("pk").union(asking.values("pk"))), False
         found = look_up(asking)
-        return queryset.asking(typed) if found is None else queryset.filter(pk__in=found), False  # type: ignore[attr-defined] # TurnQuerySet
+        if found is None:
+            return queryset.asking(typed, by_index=False), False  # type: ignore[attr-defined] # TurnQuerySet
+        return queryset.filter(pk__in=found), False
 
     @display(description="Question")
     def question_excerpt(self, turn: Turn) -> str:

@@ -7,13 +7,15 @@ each page of the list, and it is read by time.
 
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from chat.admin.keyset import is_timeout, time_limit
 from chat.models import Conversation, Turn
 
-# Beyond so many the list is read by time.
+# Beyond so many, or where it takes longer, the list is read by time.
 MOST_LOOKED_UP = 10_000
+LOOK_UP_SECONDS = 1
 
 # Leaves the index of words as the only way, for the transaction.
 BY_INDEX_SQL = """
@@ -24,11 +26,16 @@ SELECT set_config('enable_seqscan', %(enabled)s, true),
 
 
 def look_up(found: QuerySet[Any], key: str = "pk") -> list[Any] | None:
-    """Return the key of each row that a search found, None where they are too many. Three queries."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(BY_INDEX_SQL, {"enabled": "off"})
-        keys = list(found.order_by().values_list(key, flat=True)[: MOST_LOOKED_UP + 1])
-        cursor.execute(BY_INDEX_SQL, {"enabled": "on"})
+    """Return the key of each row that a search found, None where they are too many. Five queries."""
+    try:
+        with time_limit(LOOK_UP_SECONDS), connection.cursor() as cursor:
+            cursor.execute(BY_INDEX_SQL, {"enabled": "off"})
+            keys = list(found.order_by().values_list(key, flat=True)[: MOST_LOOKED_UP + 1])
+            cursor.execute(BY_INDEX_SQL, {"enabled": "on"})
+    except OperationalError as error:
+        if not is_timeout(error):
+            raise
+        return None
     return keys if len(keys) <= MOST_LOOKED_UP else None
 
 

@@ -12,7 +12,7 @@ from django.urls import reverse
 from chat.models.conversation import Conversation, Origin
 from chat.models.knowledge import Chunk, Collection, Document
 from chat.models.pipeline import PipelineConfig
-from chat.models.typed_words import word_query, word_vector
+from chat.models.typed_words import word_query, word_vector, word_vector_by_row
 from chat.rag.config import Purpose
 
 # The models that turns have, one look into the index for each instead of one at every turn.
@@ -40,10 +40,11 @@ class TurnQuerySet(models.QuerySet["Turn"]):
     def unfinished(self) -> "TurnQuerySet":
         return self.filter(status__in=[Turn.Status.PENDING, Turn.Status.STREAMING])
 
-    def asking(self, typed: str) -> "TurnQuerySet":
-        """Those whose question has all the words typed, each whole or as a word's beginning. An index serves it."""
-        query = word_query(typed)
-        return self.alias(question_words=word_vector("question")).filter(question_words=query) if query else self.none()
+    def asking(self, typed: str, *, by_index: bool = True) -> "TurnQuerySet":
+        """Those whose question has all the words typed, each whole or as a word's beginning. An index serves it, unless
+        the words are so common that reading in another order finds them sooner."""
+        query, vector = word_query(typed), word_vector if by_index else word_vector_by_row
+        return self.alias(question_words=vector("question")).filter(question_words=query) if query else self.none()
 
     def model_names(self) -> list[str]:
         """The models of all turns, whatever this queryset holds. One query, quick with millions of turns."""
