@@ -103,11 +103,8 @@ def errors_panel(reader: Reader) -> Panel:
 
 
 def latency_panel(reader: Reader) -> Panel:
-    by_measure = reader.by_step("latency", by="measure", key=lambda row: row["key"])
-    none: list[Row] = [{} for _ in reader.steps]
-
     def series(key: str, name: str, tone: str, measure: str, column: str) -> Series:
-        rows = by_measure.get(measure, none)
+        rows = reader.each_step("latency", measure=measure)
         return Series(key, name, tone, _column(rows, column), ns=_column(rows, "n"))
 
     return Panel(

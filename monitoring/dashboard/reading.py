@@ -38,18 +38,18 @@ class Reader:
         (row,) = self.rows(report, before=before, measure=measure)
         return row
 
-    def by_step(self, report: str, *, by: str = "", key: Callable[[Row], Any]) -> Steps:
+    def by_step(self, report: str, *, by: str = "", measure: str = "", key: Callable[[Row], Any]) -> Steps:
         """Return for each group of rows one row a step; an empty dictionary stands where there is none."""
         places = {step.at: number for number, step in enumerate(self.steps)}
         found: Steps = {}
-        for row in self.rows(report, stepped=True, by=by):
+        for row in self.rows(report, stepped=True, by=by, measure=measure):
             if row["at"] in places:
                 found.setdefault(key(row), [{} for _ in self.steps])[places[row["at"]]] = row
         return found
 
-    def each_step(self, report: str) -> list[Row]:
+    def each_step(self, report: str, *, measure: str = "") -> list[Row]:
         """Return one row a step of a report that is not grouped."""
-        return self.by_step(report, key=lambda row: "").get("", [{} for _ in self.steps])
+        return self.by_step(report, measure=measure, key=lambda row: "").get("", [{} for _ in self.steps])
 
 
 def ratio(row: Row, name: str, n: int | None) -> Measured:

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from chat.exceptions import ChatError
 from chat.models.conversation import Origin
 from monitoring.evaluation.tables import text_table
+from monitoring.quality.errors import refresh_judge_errors
 from monitoring.reports import refresh
 from monitoring.synthetic.traffic.truth import read_truth
 from monitoring.synthetic.traffic.verifying import (
@@ -43,6 +44,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         origin = options["origin"] or truth["origin"]
         refresh()  # figures are right without it; a month of alerts is read sooner
+        refresh_judge_errors()  # as the worker does every few minutes; corrected rates rest on it
         figures = list(check_figures(truth, origin=origin))
         self.stdout.write(_figures_table(figures, show_all=options["show_all"]))
         found: list[Found] = []
