@@ -35,6 +35,7 @@ from tests.databases import django_on, empty_all_tables, own_database  # noqa: E
 TransactionTestCase._fixture_teardown = lambda self: empty_all_tables()
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the browser's tests last: its driver leaves an event loop running in the main thread.
 

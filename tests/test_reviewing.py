@@ -22,6 +22,12 @@ from tests.review_rows import make_flag, make_member, make_review_item, make_ver
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def no_chance(settings) -> None:
+    settings.REVIEW_SAMPLE_RATE = 0.0
+    settings.REVIEW_DOUBLE_RATE = 0.0
+
+
 @pytest.fixture
 def ann():
     return make_member("reviewer", username="ann")
