@@ -404,6 +404,7 @@ def test_failing_server_is_asked_again_until_it_answers(fake_llm):
         (format_datetime(datetime.now(UTC) + timedelta(hours=5)), 0.3),
         ("soon", 0.0),  # not understood: the usual pause
     ],
+    ids=["seconds", "capped", "date", "not understood"],  # a date differs in each process
 )
 def test_server_says_when_to_come_back(fake_llm, retry_after, least):
     fake_llm.enqueue(Reply(status=429, headers={"Retry-After": retry_after}), "Here.")
