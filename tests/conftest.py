@@ -37,14 +37,23 @@ TransactionTestCase._fixture_teardown = lambda self: empty_all_tables()
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the browser's tests last: its driver leaves an event loop running in the main thread.
-
-    Several processes share the tests out by the neighbours of one file, which pytest-django has put in order: first
-    those in a transaction, then those that commit, then those without a database."""
-    items.sort(key=lambda item: "browser" in item.path.parts)
+    """Put tests in order: first those in a transaction, then those that commit, which also empty the tables that
+    migrations filled, then those without a database; those of the browser last, as its driver leaves an event loop
+    running in the main thread. Several processes share them out by the neighbours of one file, in this order."""
+    items.sort(key=lambda item: ("browser" in item.path.parts, _use_of_database(item)))
     for number, (path, neighbours) in enumerate(groupby(items, key=lambda item: item.path)):
         for item in neighbours:
             item.add_marker(pytest.mark.xdist_group(f"{path.stem}-{number}"))
+
+
+def _use_of_database(item: pytest.Item) -> int:
+    """0: in a transaction, 1: commits, 2: none; as pytest-django decides it."""
+    fixtures = getattr(item, "fixturenames", ())
+    marker = item.get_closest_marker("django_db")
+    commits = marker is not None and bool(marker.kwargs.get("transaction") or marker.args[:1] == (True,))
+    if commits or {"transactional_db", "live_server"} & set(fixtures):
+        return 1
+    return 0 if marker is not None or "db" in fixtures else 2
 
 
 @pytest.fixture(scope="session")
