@@ -38,8 +38,8 @@ django.setup(set_prefix=False)
 django_application = Gate(cast(Application, OneThreadHandler()))
 
 from chat import streaming  # noqa: E402 # imports models, so Django must be set up
-from chat.rag.embed import LOCAL_NAME, get_embedder  # noqa: E402
-from ragsite.metrics import note_process  # noqa: E402
+from chat.rag.embed import LOCAL_NAME, get_embedder  # noqa: E402 # likewise
+from ragsite.metrics import note_process  # noqa: E402 # likewise
 
 # How old the gauges of a process may be that is not the one that is asked for metrics.
 NOTE_SECONDS = 5.0

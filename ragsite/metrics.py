@@ -66,7 +66,7 @@ def note_process() -> None:
     """Set the gauges of this process to what they are now."""
     REQUESTS_IN_LINE.set(streaming.requests_in_line())
     # the stubs know no pools
-    pool = connection.pool if settings.DATABASE_POOL_SIZE else None  # type: ignore[attr-defined]
+    pool = connection.pool if settings.DATABASE_POOL_SIZE else None  # type: ignore[attr-defined] # of PostgreSQL
     if pool is not None:
         state = pool.get_stats()
         idle = state.get("pool_available", 0)

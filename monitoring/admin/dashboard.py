@@ -54,7 +54,7 @@ def first_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         return overview(request, context)
     now = timezone.now()
     choice, problems = read_choice(request, now=now)
-    is_part = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined] # django-htmx
+    is_part = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined] # django-htmx adds it
     return {
         **context,
         "dashboard_frame": "admin/monitoring/dashboard/bare.html" if is_part else "admin/base.html",
