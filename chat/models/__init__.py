@@ -1,11 +1,13 @@
 """What chat stores. The database states the rules: closed sets are check constraints, "only once" is a unique one."""
 
-from chat.models.answer import Hit, LLMCall, Turn
 from chat.models.budget import Budget, BudgetHold, BudgetMonth
 from chat.models.conversation import Conversation
 from chat.models.feedback import Feedback, ImplicitSignal
+from chat.models.hit import Hit
 from chat.models.knowledge import Chunk, Collection, Document, Embedder, Embedding
+from chat.models.llm_call import LLMCall
 from chat.models.pipeline import Heartbeat, ModelPrice, PipelineConfig
+from chat.models.turn import Turn
 from chat.models.words import CollectionTotals, Posting, Term
 
 __all__ = [

@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from chat.models.answer import Turn
+from chat.models.turn import Turn
 
 # Of the limit: from there on staff is warned.
 WARN_RATIO = Decimal("0.8")

@@ -5,7 +5,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from chat.models.answer import Turn
+from chat.models.turn import Turn
 
 
 class Reason(models.TextChoices):

@@ -1,19 +1,18 @@
-"""A turn: one question and its answer, with hits and LLM calls, the time of each stage and the cost. A failed turn is
-a turn too. What a turn used is copied into its rows, so that documents and prices may change later."""
+"""A turn: one question and its answer, with the time of each stage and the cost. A failed turn is a turn too. What a
+turn used is copied into its rows and those of its hits and calls, so that documents and prices may change later."""
 
 from typing import Any
 
 from django.apps import apps
 from django.contrib.postgres.indexes import GinIndex
 from django.db import connection, models
-from django.db.models import F, Prefetch, Q
+from django.db.models import Prefetch, Q
 from django.urls import reverse
 
 from chat.models.conversation import Conversation, Origin
-from chat.models.knowledge import Chunk, Collection, Document
+from chat.models.knowledge import Collection
 from chat.models.pipeline import PipelineConfig
 from chat.models.typed_words import word_query, word_vector, word_vector_by_row
-from chat.rag.config import Purpose
 
 # The models that turns have, one look into the index for each instead of one at every turn.
 MODEL_NAMES_SQL = """
@@ -189,135 +188,3 @@ class Turn(models.Model):
     def may_retry(self) -> bool:
         """A failed or interrupted answer offers Retry."""
         return self.status in (self.Status.FAILED, self.Status.INTERRUPTED)
-
-
-class Hit(models.Model):
-    """A retrieved chunk with its rank and scores for one question, as it was at that time."""
-
-    turn = models.ForeignKey(Turn, on_delete=models.CASCADE, related_name="hits")
-    rank = models.PositiveSmallIntegerField(help_text="1 is best; the number of its citation.")
-    search_rank = models.PositiveSmallIntegerField(
-        null=True, help_text="Rank by the search alone. Empty: the hits were not re-ranked."
-    )
-    chunk = models.ForeignKey(Chunk, on_delete=models.SET_NULL, null=True, related_name="+")
-    document = models.ForeignKey(Document, on_delete=models.SET_NULL, null=True, related_name="+")
-    document_title = models.CharField(max_length=500)
-    heading_path = models.CharField(max_length=1000, blank=True, default="")
-    text = models.TextField()
-    score = models.FloatField()
-    text_rank = models.PositiveIntegerField(null=True, help_text="Empty: text search did not find it.")
-    text_score = models.FloatField(null=True)
-    vector_rank = models.PositiveIntegerField(null=True, help_text="Empty: vector search did not find it.")
-    similarity = models.FloatField(null=True, help_text="Cosine, -1 to 1. Empty: not computed.")
-    is_cited = models.BooleanField(default=False)
-
-    class Meta:
-        ordering = ["rank"]
-        constraints = [models.UniqueConstraint(fields=["turn", "rank"], name="chat_hit_rank")]
-
-    def __str__(self) -> str:
-        return f"[{self.rank}] {self.document_title}"
-
-
-class LLMCallQuerySet(models.QuerySet["LLMCall"]):
-    """How certain a cost is told from its row: each call is in exactly one of exact, estimated and unknown."""
-
-    def exact(self) -> "LLMCallQuerySet":
-        """The price is known, and the server counted the tokens."""
-        return self.filter(cost_usd__isnull=False, tokens_estimated=False)
-
-    def estimated(self) -> "LLMCallQuerySet":
-        """The price is known, and the tokens were estimated from the text."""
-        return self.filter(cost_usd__isnull=False, tokens_estimated=True)
-
-    def unknown(self) -> "LLMCallQuerySet":
-        """The price is not known, or nothing was counted, as when a request failed."""
-        return self.filter(cost_usd__isnull=True)
-
-
-class LLMCall(models.Model):
-    """One request to a model, failed ones too. Prices are copied in; unknown cost is null."""
-
-    class CallPurpose(models.TextChoices):
-        ANSWER = Purpose.ANSWER.value, "answer"
-        REWRITE = Purpose.REWRITE.value, "rewrite"
-        RERANK = Purpose.RERANK.value, "rerank"
-        JUDGE = Purpose.JUDGE.value, "judge"
-        QUESTION = Purpose.QUESTION.value, "question"
-        EMBEDDING = Purpose.EMBEDDING.value, "embedding"
-
-    class Certainty(models.TextChoices):
-        EXACT = "exact"
-        ESTIMATED = "estimated"
-        UNKNOWN = "unknown"
-
-    turn = models.ForeignKey(Turn, on_delete=models.CASCADE, null=True, blank=True, related_name="calls")
-    origin = models.CharField(  # noqa: DJ001 # no text but a reference in short: null says "that of the turn"
-        max_length=10,
-        choices=Origin,
-        null=True,
-        blank=True,
-        help_text="What the call was made for. Empty: what its turn was asked for.",
-    )
-    purpose = models.CharField(max_length=10, choices=CallPurpose)
-    model = models.CharField(max_length=200, help_text='"provider/model" as asked for.')
-    response_model = models.CharField(max_length=200, blank=True, default="", help_text="As the server named it.")
-    prompt_name = models.CharField(max_length=60, blank=True, default="")
-    prompt_sha256 = models.CharField(max_length=64, blank=True, default="")
-    input_tokens = models.PositiveIntegerField(null=True)
-    cached_input_tokens = models.PositiveIntegerField(null=True, help_text="Part of the input tokens.")
-    output_tokens = models.PositiveIntegerField(null=True)
-    reasoning_tokens = models.PositiveIntegerField(
-        null=True, help_text="Thoughts: part of the output tokens. Empty: not counted."
-    )
-    tokens_estimated = models.BooleanField(default=False, help_text="The server did not count them.")
-    input_usd_per_million = models.DecimalField(max_digits=14, decimal_places=6, null=True)
-    output_usd_per_million = models.DecimalField(max_digits=14, decimal_places=6, null=True)
-    cached_input_usd_per_million = models.DecimalField(max_digits=14, decimal_places=6, null=True)
-    cost_usd = models.DecimalField(max_digits=14, decimal_places=8, null=True, help_text="Empty: unknown.")
-    duration_seconds = models.FloatField()
-    first_token_seconds = models.FloatField(null=True)
-    attempts = models.PositiveSmallIntegerField(default=1)
-    finish_reason = models.CharField(max_length=40, blank=True, default="")
-    request_id = models.CharField(max_length=200, blank=True, default="")
-    error_code = models.CharField(max_length=40, blank=True, default="")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    objects = LLMCallQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["pk"]
-        constraints = [
-            models.CheckConstraint(
-                name="chat_llmcall_purpose", condition=Q(purpose__in=[purpose.value for purpose in Purpose])
-            ),
-            models.CheckConstraint(
-                name="chat_llmcall_cached",
-                condition=Q(cached_input_tokens__isnull=True) | Q(cached_input_tokens__lte=F("input_tokens")),
-            ),
-            models.CheckConstraint(
-                name="chat_llmcall_reasoning",
-                condition=Q(reasoning_tokens__isnull=True) | Q(reasoning_tokens__lte=F("output_tokens")),
-            ),
-            models.CheckConstraint(
-                name="chat_llmcall_origin",
-                condition=Q(origin__isnull=True) | Q(origin__in=["USER", "API", "EVALUATION", "SYNTHETIC"]),
-            ),
-            models.CheckConstraint(
-                name="chat_llmcall_has_origin", condition=Q(turn__isnull=False) | Q(origin__isnull=False)
-            ),
-        ]
-        indexes = [
-            # cost by time
-            models.Index(fields=["-created_at"], name="chat_llmcall_created"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.purpose} by {self.model}"
-
-    @property
-    def certainty(self) -> Certainty:
-        """How certain its cost is: see LLMCallQuerySet."""
-        if self.cost_usd is None:
-            return self.Certainty.UNKNOWN
-        return self.Certainty.ESTIMATED if self.tokens_estimated else self.Certainty.EXACT
