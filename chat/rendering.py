@@ -7,14 +7,16 @@ their address would tell a stranger what was read.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 
 import nh3
 from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import slugify
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.rules_core import StateCore
@@ -57,12 +59,18 @@ def answer_html(text: str, hits: Iterable[Hit], turn_id: int) -> SafeString:
 
 
 def document_html(
-    text: str, *, title: str = "", chunk_id: int | None = None, span: tuple[int, int] | None = None
+    text: str,
+    *,
+    title: str = "",
+    chunk_id: int | None = None,
+    span: tuple[int, int] | None = None,
+    link: Callable[[str], str] | None = None,
 ) -> SafeString:
     """Render a document; the blocks that overlap `span` (first character, one past the last) carry the class `cited`,
-    the first of them the id `chunk-<id>`. A first heading that repeats the title is left out."""
+    the first of them the id `chunk-<id>`. A first heading that repeats the title is left out. `link` says where a link
+    to a page beside it leads, "" where to nothing; without it such links are text."""
     parser = _documents()
-    env: dict[str, Any] = {}
+    env: dict[str, Any] = {"link": link}
     tokens = parser.parse(text, env)
     if span:
         _highlight(parser, tokens, text, chunk_id, span)
@@ -150,8 +158,10 @@ def _clean(html: str) -> SafeString:
 
 def _tidy(state: StateCore) -> None:
     """Lower headings below the page's own, align cells by class, and keep only links that lead somewhere."""
-    lowest = state.md.options.get("first_heading", 1)
-    for token in state.tokens:
+    lowest, link = state.md.options.get("first_heading", 1), state.env.get("link")
+    for token, following in zip_longest(state.tokens, state.tokens[1:]):
+        if link and token.type == "heading_open":
+            token.attrSet("id", slugify(following.content))  # which links to a place in the page name
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + lowest - 1, 6)}"
         if style := token.attrs.pop("style", None):
@@ -159,8 +169,11 @@ def _tidy(state: StateCore) -> None:
         unlinked = 0
         for child in token.children or ():
             if child.type == "link_open":
-                if ABSOLUTE_URL.match(str(child.attrGet("href") or "")):
+                href = str(child.attrGet("href") or "")
+                if ABSOLUTE_URL.match(href):
                     child.attrSet("target", "_blank")
+                elif link and (own := link(href)):
+                    child.attrSet("href", own)
                 else:
                     child.tag, child.attrs, unlinked = "span", {}, unlinked + 1
             elif child.type == "link_close" and unlinked:

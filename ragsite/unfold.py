@@ -56,6 +56,7 @@ NAVIGATION = [
             {"title": "Dashboard", "icon": "monitoring", "link": reverse_lazy("admin:index"), "active": _is_first_page},
             {"title": "Open chat", "icon": "forum", "link": reverse_lazy("chat:home"), "active": _never},
             {"title": "Search lab", "icon": "science", "link": reverse_lazy("chat:search-lab"), "active": _never},
+            {"title": "Runbooks", "icon": "menu_book", "link": reverse_lazy("runbooks:list")},
         ],
     },
     {

@@ -12,6 +12,7 @@ urlpatterns = [
     path("readyz", readyz, name="readyz"),
     path("metrics", metrics, name="metrics"),
     path("admin/dashboard/", include("monitoring.admin.dashboard_urls")),
+    path("admin/", include("monitoring.admin.runbooks_urls")),
     path("admin/", admin.site.urls),
     # Before allauth's views of the same address, which they wrap; the names to reverse are allauth's.
     path("accounts/oidc/<str:provider_id>/login/", single_sign_on.sign_in),

@@ -352,6 +352,8 @@ def test_each_alert_has_its_runbook_and_each_runbook_its_alert():
 
     assert named == there
     assert {f"docs/runbooks/{rule.runbook}.md" for rule in RULES} <= there
+    pages = {rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"]}
+    assert pages == {f"{{{{ $externalLabels.ragsite_url }}}}/admin/runbooks/{Path(path).stem}/" for path in there}
 
 
 def test_page_of_docs_lists_every_rule():

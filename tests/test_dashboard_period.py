@@ -8,7 +8,7 @@ import pytest
 
 from monitoring.dashboard.changes import Measured, difference, relative_change
 from monitoring.dashboard.period import DAY, HOUR, MINUTE, RANGES, Step, between, latest
-from monitoring.dashboard.words import NOTHING, interval, spoken_step, written
+from monitoring.dashboard.words import NOTHING, changed, interval, spoken_step, written
 
 BERLIN, KOLKATA, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")
 NOW = datetime(2026, 11, 28, 13, 7, 20, tzinfo=UTC)
@@ -101,9 +101,30 @@ def test_a_clear_difference_is_good_or_bad_by_what_is_measured(better, verdict):
 
 def test_unknown_has_no_change():
     assert difference(Measured(None), Measured(0.5, 0.4, 0.6), better="more") is None
-    assert relative_change(5, 0) is None
-    assert relative_change(None, 5) is None
-    assert relative_change(6, 4).by == 0.5
+    assert relative_change(None, 5, rests_on=5) is None
+    assert relative_change(5, None, rests_on=0) is None
+    assert relative_change(0, 0, rests_on=0) is None
+
+
+@pytest.mark.parametrize(
+    ("current", "before", "rests_on", "words"),
+    [
+        (60, 40, 40, "+50 %"),
+        (1, 40, 40, "−98 %"),  # noqa: RUF001 # the sign that stands there
+        (0, 40, 40, "−100 %"),  # noqa: RUF001
+        (99, 10, 10, "+890 %"),
+        (100, 10, 10, "10 times as much"),
+        (1234, 99, 99, "12 times as much"),
+        (1000, 10, 10, "before: 10"),  # a hundred-fold: the factor says no more than the figures
+        (149_350, 10, 10, "before: 10"),
+        (12, 9, 9, "before: 9"),  # too few to measure by
+        (12, 0, 0, "before: 0"),
+    ],
+)
+def test_a_change_is_said_by_what_says_most(current, before, rests_on, words):
+    change = relative_change(current, before, rests_on=rests_on)
+
+    assert changed(change, before, "count").replace("\N{NO-BREAK SPACE}", " ") == words
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The admin's first page: the dashboard, for those who may see turns; for others what there is to manage.
 
 The page is there at once and asks for its parts: the figures at the top, charts and tables. Every 30 seconds the
-browser asks for all of them again (static/ragsite/dashboard.js says when it does not).
+browser asks for all of them again (static/ragsite/dashboard.js says when it does not). Without scripts there is a way
+to the same page with `whole`, which has all parts in it.
 """
 
 from dataclasses import replace
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_safe
 from chat.admin.overview import knowledge_cards, overview
 from chat.models import Collection, PipelineConfig
 from chat.models.conversation import Origin
+from monitoring.admin.dashboard_alerts import firing
 from monitoring.admin.dashboard_demo import demo_context
 from monitoring.admin.dashboard_form import read_choice
 from monitoring.dashboard.choice import Choice, iso
@@ -31,6 +33,7 @@ from monitoring.dashboard.tiles import tiles
 from monitoring.dashboard.words import spoken_range
 from monitoring.dashboard.zones import zone_of
 
+WHOLE = "whole"
 FOLDER = "admin/monitoring/dashboard"
 # no line breaks between number and unit
 RANGE_NAMES = {
@@ -54,6 +57,8 @@ def first_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         return overview(request, context)
     now = timezone.now()
     choice, problems = read_choice(request, now=now)
+    is_whole = WHOLE in request.GET
+    whole = _figures(Reader(choice), "all", request, now) | {"firing": firing(request, choice)} if is_whole else {}
     is_part = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined] # django-htmx adds it
     return {
         **context,
@@ -66,8 +71,10 @@ def first_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "choice": choice,
         "query": choice.query(),
         "made_at": made_at(now, choice),
+        "whole_query": whole_query(choice),
         "demo": demo_context(request),
         "knowledge_cards": knowledge_cards(request),
+        **whole,
     }
 
 
@@ -79,17 +86,24 @@ def figures_view(request: HttpRequest, part: str) -> HttpResponse:
         raise Http404
     now = timezone.now()
     choice, _ = read_choice(request, now=now)
-    reader = Reader(choice)
-    context = {"choice": choice, "query": choice.query(), "made_at": made_at(now, choice), "is_whole": True}
-    if part in ("tiles", "all") and _is_empty(reader):
-        context |= {"is_empty": True, "demo": demo_context(request), **_nothing(reader, now)}
-        response = render(request, f"{FOLDER}/_figures.html", context)
+    context = _figures(Reader(choice), part, request, now)
+    is_empty = context.get("is_empty", False)
+    name = "figures" if part == "all" or is_empty else part
+    response = render(request, f"{FOLDER}/_{name}.html", {**context, "query": choice.query()})
+    if is_empty:
         response["HX-Retarget"] = "#figures"
-        return response
+    return response
+
+
+def _figures(reader: Reader, part: str, request: HttpRequest, now: datetime) -> dict[str, Any]:
+    """Return what the templates of a part need, or of all; with `is_empty` what says that there is nothing at all."""
+    context = {"choice": reader.choice, "made_at": made_at(now, reader.choice), "is_whole": True}
+    if part in ("tiles", "all") and _is_empty(reader):
+        return context | {"is_empty": True, "demo": demo_context(request), **_nothing(reader, now)}
     for name, make in PARTS.items():
         if part in (name, "all"):
             context |= make(reader)
-    return render(request, f"{FOLDER}/_{'figures' if part == 'all' else part}.html", context)
+    return context
 
 
 def _tiles(reader: Reader) -> dict[str, Any]:
@@ -154,6 +168,12 @@ def _chosen(request: HttpRequest, choice: Choice) -> dict[str, Any]:
         "since_iso": iso(period.since),
         "until_iso": iso(period.until),
     }
+
+
+def whole_query(choice: Choice) -> str:
+    """Return the query of the page with all parts in it."""
+    query = choice.query()
+    return f"{query}&{WHOLE}=1" if query else f"?{WHOLE}=1"
 
 
 def made_at(now: datetime, choice: Choice) -> str:

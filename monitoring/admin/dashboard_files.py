@@ -1,5 +1,6 @@
 """Single charts of the dashboard: as a table in the page, and as a file."""
 
+from django.contrib import admin
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,18 +11,26 @@ from monitoring.admin.dashboard_form import read_choice
 from monitoring.dashboard.panels import PANELS
 from monitoring.dashboard.reading import Reader
 from monitoring.dashboard.step_table import csv_text, step_table
+from monitoring.dashboard.words import spoken_range
+
+FOLDER = "admin/monitoring/dashboard"
 
 
 @permission_required("chat.view_turn", raise_exception=True)
 @require_safe
 def table_view(request: HttpRequest, key: str) -> HttpResponse:
-    """Return a chart as a table. One query."""
+    """Return a chart as a table, a page of its own where it is not for a place in the dashboard. One query."""
     if key not in PANELS:
         raise Http404
     choice, _ = read_choice(request, now=timezone.now())
     reader = Reader(choice)
     table = step_table(PANELS[key](reader), choice, reader.steps)
-    return render(request, "admin/monitoring/dashboard/_table.html", {"table": table})
+    if request.htmx:  # type: ignore[attr-defined] # django-htmx adds it
+        return render(request, f"{FOLDER}/_table.html", {"table": table})
+    context = {**admin.site.each_context(request), "title": table.title, "table": table, "query": choice.query()}
+    period = choice.period
+    context |= {"key": key, "spoken": spoken_range(period.since, period.until, period), "zone": period.zone.key}
+    return render(request, f"{FOLDER}/table.html", context)
 
 
 @permission_required("chat.view_turn", raise_exception=True)

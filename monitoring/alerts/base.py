@@ -48,6 +48,7 @@ class Rule:
     minimum: int  # observations, below which nothing is known
     window: timedelta | None
     measure: Callable[[Moment], Measured] = field(repr=False)
+    permission: str = ""  # without which nobody is shown what it read; empty: all may see it who may see alerts
 
     @property
     def runbook(self) -> str:

@@ -6,6 +6,8 @@ from chat.models.budget import WARN_RATIO
 from monitoring.alerts import answering, present, quality, spending
 from monitoring.alerts.base import Rule, Severity
 
+BUDGETS = "chat.view_budget"  # their sentences name budgets and amounts
+
 RULES: tuple[Rule, ...] = (
     Rule(
         "error_rate",
@@ -83,6 +85,7 @@ RULES: tuple[Rule, ...] = (
         minimum=0,
         window=None,
         measure=spending.budget_used,
+        permission=BUDGETS,
     ),
     Rule(
         "budget_burn",
@@ -94,6 +97,7 @@ RULES: tuple[Rule, ...] = (
         minimum=0,
         window=None,
         measure=spending.budget_burn,
+        permission=BUDGETS,
     ),
     Rule(
         "judge_backlog",

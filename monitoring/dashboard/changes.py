@@ -11,6 +11,7 @@ from typing import Literal
 
 Better = Literal["more", "less", "neither"]
 Verdict = Literal["better", "worse", "unclear", "none"]
+FEW = 10  # a count, a sum or a time that rests on fewer is no measure for another
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +26,20 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`by` is the difference, or with `is_relative` the part of the earlier value by which it changed."""
+    """`by` is the difference, or with `is_relative` the part of the earlier value by which it changed; None where there
+    is too little to say by how much, so that the earlier value itself says more."""
 
-    by: float
+    by: float | None
     is_relative: bool
     verdict: Verdict
 
 
-def relative_change(current: float | None, before: float | None) -> Change | None:
-    """Compare counts, sums and times; None where one is unknown or there was nothing before."""
-    if current is None or not before:
+def relative_change(current: float | None, before: float | None, *, rests_on: int) -> Change | None:
+    """Compare counts, sums and times; None where one is unknown, or nothing is as it was. `rests_on`: how many there
+    are of what the comparison stands on, before for counts and sums, of the fewer for times."""
+    if current is None or before is None or current == before == 0:
         return None
-    return Change(current / before - 1, True, "none")
+    return Change(None if rests_on < FEW or not before else current / before - 1, True, "none")
 
 
 def difference(current: Measured, before: Measured, *, better: Better) -> Change | None:

@@ -1,6 +1,7 @@
 """The figures at the top of the dashboard, each with its interval, its change, and the way to the turns behind it."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
@@ -49,9 +50,9 @@ def _turns(reader: Reader) -> Tile:
     notes = [f"{now['conversations']:,} new conversations"]
     if now["unfinished"]:
         notes.append(f"{now['unfinished']:,} being answered")
-    return _tile(
-        "turns", "Turns", "Questions asked.", now["turns"], before["turns"], "count", reader.choice.turns_url(), notes
-    )
+    change = relative_change(now["turns"], before["turns"], rests_on=before["turns"])
+    url = reader.choice.turns_url()
+    return _made("turns", "Turns", "Questions asked.", now["turns"], before["turns"], "count", url, notes, change)
 
 
 def _failed(reader: Reader) -> Tile:
@@ -69,8 +70,10 @@ def _time(reader: Reader, measure: str, name: str, about: str) -> Tile:
     now, before = reader.total("latency", measure=measure), reader.total("latency", before=True, measure=measure)
     half = f"half under {written(now['p50_seconds'], 'seconds')}" if now["n"] else ""
     notes = [note for note in (half, f"n = {now['n']:,}") if note]
+    current, earlier = now["p95_seconds"], before["p95_seconds"]
+    change = relative_change(current, earlier, rests_on=min(now["n"], before["n"]))
     url = reader.choice.turns_url()
-    return _tile(measure, name, about, now["p95_seconds"], before["p95_seconds"], "seconds", url, notes)
+    return _made(measure, name, about, current, earlier, "seconds", url, notes, change)
 
 
 def _thumbs(reader: Reader) -> Tile:
@@ -122,8 +125,11 @@ def _cost(reader: Reader) -> Tile:
     if now["unknown_cost_calls"]:
         notes.append(f"{now['unknown_cost_calls']:,} calls of unknown cost not in it")
     about = "Of all calls of models made in this time, judges' too, at the price of the time."
-    known = now["cost_usd"] if now["calls"] else 0
-    return _tile("cost", "Cost", about, known, before["cost_usd"], "usd", reader.choice.turns_url(), notes)
+    known, earlier = (row["cost_usd"] if row["calls"] else Decimal(0) for row in (now, before))
+    figures = (None if value is None else float(value) for value in (known, earlier))
+    change = relative_change(*figures, rests_on=before["calls"])
+    url = reader.choice.turns_url()
+    return _made("cost", "Cost", about, known, earlier, "usd", url, notes, change)
 
 
 def _cost_per_answer(reader: Reader) -> Tile:
@@ -155,21 +161,6 @@ def _queue(reader: Reader) -> Tile:
     url = reverse("admin:monitoring_reviewitem_changelist")
     about = "Conversations that wait for a reviewer now; of any time and origin."
     return _made("queue", "Review queue", about, now["waiting"], None, "count", url, notes, None)
-
-
-def _tile(
-    key: str,
-    name: str,
-    about: str,
-    now: Number | None,
-    before: Number | None,
-    unit: Unit,
-    url: str,
-    notes: list[str],
-) -> Tile:
-    """Return a count, a sum or a time."""
-    change = relative_change(*(None if value is None else float(value) for value in (now, before)))
-    return _made(key, name, about, now, before, unit, url, notes, change)
 
 
 def _rate(
@@ -212,7 +203,7 @@ def _made(
         value=written(now, unit),
         url=url,
         notes=tuple(note for note in notes if note),
-        change=changed(change, unit) if change else "",
+        change=changed(change, before, unit) if change else "",
         before=written(before, unit) if change else "",
         verdict=change.verdict if change else "none",
     )

@@ -12,7 +12,7 @@ Number = int | float | Decimal
 
 NOTHING = "–"  # noqa: RUF001 # the sign for "nothing here" in a table
 MINUS = "−"  # noqa: RUF001 # as wide as a plus
-MANY_TIMES = 9  # more than that, and a percentage says nothing
+TEN_TIMES, HUNDRED_TIMES = 9, 99  # as changes: from there on a percentage, or a factor, says nothing
 SPACE = "\N{NO-BREAK SPACE}"
 
 
@@ -65,9 +65,12 @@ def interval(measured: Measured, unit: Unit) -> str:
     return f"{low} to {high}" if unit != "ratio" else f"{low.removesuffix(f'{SPACE}%')} to {high}"
 
 
-def changed(change: Change, unit: Unit) -> str:
-    """Return "+12 %", "14 times as much", "-1.2 points" or, for scores, "+0.012", with a minus as wide as the plus."""
-    if change.is_relative and change.by >= MANY_TIMES:
+def changed(change: Change, before: Number | None, unit: Unit) -> str:
+    """Return "+12 %", "14 times as much", "before: 3", "-1.2 points" or, for scores, "+0.012", with a minus as wide as
+    the plus. `before` is the earlier value, which is named where it says more than the change."""
+    if change.by is None or (change.is_relative and change.by >= HUNDRED_TIMES):
+        return f"before: {written(before, unit)}"
+    if change.is_relative and change.by >= TEN_TIMES:
         return f"{change.by + 1:,.0f} times as much"
     if change.is_relative:
         return f"{change.by * 100:+,.0f}{SPACE}%".replace("-", MINUS)

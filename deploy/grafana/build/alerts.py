@@ -24,6 +24,7 @@ FIRING = 'max(ragsite_alert_firing{{alert="{name}"}})'
 HEARD = "count(ragsite_alert_firing) or vector(0)"
 LOOK_BACK_SECONDS = 600
 QUIET = "OK"
+SITE = "${RAGSITE_PUBLIC_URL}"  # Grafana puts the variable of its environment in
 
 
 def alert_rules(rules: Iterable[Rule], *, dashboard_uid: str, panel_id: int) -> str:
@@ -58,6 +59,7 @@ def _rule(rule: Rule, panel: dict[str, Any]) -> dict[str, Any]:
             "summary": rule.title,
             "description": f"{rule.meaning} It fires above {rule.threshold:g} ({rule.unit}){window}.",
             "runbook": f"docs/runbooks/{rule.runbook}.md",
+            "runbook_url": f"{SITE}/admin/runbooks/{rule.runbook}/",
         },
     }
 
