@@ -27,7 +27,7 @@ embedded.provide()
 django.setup()
 
 from django.db import connection  # noqa: E402
-from django.test import TransactionTestCase  # noqa: E402
+from django.test import TransactionTestCase, override_settings  # noqa: E402
 
 from tests.databases import django_on, empty_all_tables, own_database  # noqa: E402
 
@@ -54,6 +54,21 @@ def _use_of_database(item: pytest.Item) -> int:
     if commits or {"transactional_db", "live_server"} & set(fixtures):
         return 1
     return 0 if marker is not None or "db" in fixtures else 2
+
+
+@pytest.fixture(scope="session", autouse=True)
+def settings_of_tests() -> Iterator[None]:
+    """What is set for all tests. A test that needs another value sets it for itself."""
+    with override_settings(
+        # Everything is read anew, as if time had passed: tests share a process, and each has its own data.
+        REMEMBER_SECONDS=0,
+        # The real hash takes half a second for each person of the cast.
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+        # Each client would look at each static file anew, which takes longer than most pages.
+        SERVESTATIC_USE_FINDERS=False,
+        SERVESTATIC_USE_STATIC_ROOT=False,
+    ):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -89,15 +104,3 @@ def mallory(django_user_model):
 def staff(django_user_model):
     """An administrator."""
     return django_user_model.objects.create_superuser("root", "root@example.com", "root-password-1")
-
-
-@pytest.fixture(autouse=True)
-def nothing_remembered(settings) -> None:
-    """Read everything anew, as if time had passed: tests share a process, and each has its own data."""
-    settings.REMEMBER_SECONDS = 0
-
-
-@pytest.fixture(autouse=True)
-def fast_passwords(settings) -> None:
-    """Hash passwords in no time: the real hash takes half a second for each person of the cast."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

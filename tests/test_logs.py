@@ -95,7 +95,9 @@ def test_error_is_logged_with_its_traceback_and_without_its_query(client, lines,
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/static/ragsite/site.css"])
-def test_machines_that_look_are_not_logged(client, lines, path):
+def test_machines_that_look_are_not_logged(client, lines, settings, path):
+    settings.SERVESTATIC_USE_FINDERS = True
+
     client.get(path)
 
     assert requests_in(lines) == []
