@@ -11,6 +11,7 @@ line.
 # ruff: noqa: E402  the database must run and Django be set up before its models can be imported
 import argparse
 import json
+import logging
 import os
 import sys
 import time
@@ -203,6 +204,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--no-raw", action="store_true", help="leave out the same figures from the rows themselves")
     arguments = parser.parse_args()
+    logging.disable(logging.INFO)  # a line for each turn that the services finish
     old = setup_databases(verbosity=0, interactive=False)
     try:
         execute("SET track_functions = 'pl'")
