@@ -99,6 +99,13 @@ def test_a_clear_difference_is_good_or_bad_by_what_is_measured(better, verdict):
     assert change.verdict == verdict
 
 
+def test_rates_of_few_are_not_compared():
+    change = difference(Measured(0.686, 0.669, 0.704, 2727), Measured(0.0, 0.0, 0.793, 1), better="more")
+
+    assert (change.by, change.verdict) == (None, "none")
+    assert changed(change, 0.0, "ratio") == "before: 0\N{NO-BREAK SPACE}%"
+
+
 def test_unknown_has_no_change():
     assert difference(Measured(None), Measured(0.5, 0.4, 0.6), better="more") is None
     assert relative_change(None, 5, rests_on=5) is None

@@ -1,4 +1,5 @@
-"""Users and groups. A group says what its members may do; "Staff status" of the user opens the admin to them."""
+"""Users and groups. A group says what its members may do; "Staff status" of the user opens the admin to them. The users
+of synthetic traffic are no people: the list leaves them out unless it is asked for them."""
 
 from typing import Any
 
@@ -8,11 +9,13 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Count, QuerySet
 from django.forms import Field as FormField
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from chat.models.people import MADE_UP
 from chat.templatetags.admin_values import NOTHING
 
 STAFF_HELP = "Opens the administration to this user. Members of reviewer and operator need it too."
@@ -21,6 +24,26 @@ GROUPS_HELP = (
     " answers. operator: reads that, manages documents, collections, pipeline configs, prices, budgets, datasets and"
     " judge rules, and starts, cancels and resumes evaluation runs. Both need staff status as well."
 )
+
+
+class MadeUpUsers(RadioFilter):
+    """Whether users of demo data and other synthetic traffic are listed: not unless chosen."""
+
+    title = "demo and synthetic users"
+    parameter_name = "made_up"
+    all_option = ("", "Left out")
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("with", "Listed too"), ("only", "Only these")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        match self.value():
+            case "with":
+                return queryset
+            case "only":
+                return queryset.filter(MADE_UP)
+        return queryset.exclude(MADE_UP)
+
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -32,7 +55,10 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg] # the th
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("username", "email", "group_names", "is_staff", "is_active", "last_login", "date_joined")
+    list_filter = (MadeUpUsers, *DjangoUserAdmin.list_filter)
+    list_filter_submit = True
     list_fullwidth = True
+    list_before_template = "admin/auth/user/made_up.html"
     ordering = ("username",)
     filter_horizontal = ()
     # Without permissions of a single user: what somebody may do is what their groups say.
@@ -47,6 +73,14 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg] # the th
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         users: QuerySet[User] = super().get_queryset(request)
         return users.prefetch_related("groups")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        made_up = {
+            "made_up_count": User.objects.filter(MADE_UP).count(),
+            "made_up_shown": request.GET.get(MadeUpUsers.parameter_name, ""),
+        }
+        response: HttpResponse = super().changelist_view(request, {**made_up, **(extra_context or {})})
+        return response
 
     @display(description="Groups")
     def group_names(self, user: User) -> str:

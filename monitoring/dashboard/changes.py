@@ -11,7 +11,7 @@ from typing import Literal
 
 Better = Literal["more", "less", "neither"]
 Verdict = Literal["better", "worse", "unclear", "none"]
-FEW = 10  # a count, a sum or a time that rests on fewer is no measure for another
+FEW = 10  # a figure that rests on fewer is no measure for another
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,11 @@ def relative_change(current: float | None, before: float | None, *, rests_on: in
 
 def difference(current: Measured, before: Measured, *, better: Better) -> Change | None:
     """Compare rates or means; None where one is unknown. It is unclear as long as the interval of the difference holds
-    zero."""
+    zero. One that rests on few is compared with nothing."""
     if current.value is None or before.value is None:
         return None
+    if any(one.n is not None and one.n < FEW for one in (current, before)):
+        return Change(None, False, "none")
     by = current.value - before.value
     ends = (current.low, current.high, before.low, before.high)
     if any(end is None for end in ends):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chat.models.people import MADE_UP_PREFIX
 from monitoring.synthetic.traffic.arrays import Bools, Floats, Ints, Rng
 from monitoring.synthetic.traffic.profiles import MODELS
 
@@ -48,7 +49,7 @@ def draw_population(rng: Rng, *, turns: int, topics: int, split: float) -> Popul
 
 def username(number: int) -> str:
     """Return the name of a synthetic user; nobody can sign in by it."""
-    return f"synthetic-{number:04}"
+    return f"{MADE_UP_PREFIX}{number:04}"
 
 
 def variant_of(user_key: str, split: float) -> str:

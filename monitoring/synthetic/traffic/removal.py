@@ -19,9 +19,10 @@ from django.db.models import ProtectedError, QuerySet
 
 from chat.models import Conversation, Feedback, Hit, ImplicitSignal, LLMCall, PipelineConfig, Turn
 from chat.models.conversation import Origin
+from chat.models.people import MADE_UP
 from monitoring.models import JudgeVersion, Score
 from monitoring.reports.noting import note_changes
-from monitoring.synthetic.traffic.standing_rows import CONFIG_NAMES, JUDGE_VERSION, USER_PREFIX
+from monitoring.synthetic.traffic.standing_rows import CONFIG_NAMES, JUDGE_VERSION
 from monitoring.synthetic.traffic.unchecked import may_skip_checks, skip_checks
 
 BATCH_CONVERSATIONS = 1000
@@ -112,7 +113,7 @@ def _relations(model: type[models.Model]) -> Iterator[Any]:
 
 def _remove_ground() -> Counter[str]:
     """Remove what only synthetic traffic stands on, but for what something else uses by now."""
-    users = get_user_model()._default_manager.filter(username__startswith=USER_PREFIX, is_active=False)
+    users = get_user_model()._default_manager.filter(MADE_UP)
     unused = users.filter(conversations=None, feedback=None, last_login=None)
     removed = Counter(users=unused.delete()[1].get(users.model._meta.label, 0))
     versions = JudgeVersion.objects.filter(version=JUDGE_VERSION, scores=None)

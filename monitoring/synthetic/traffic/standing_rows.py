@@ -8,12 +8,12 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from chat.models import PipelineConfig
+from chat.models.people import MADE_UP_PREFIX
 from chat.services.configs import ensure_default_config
 from monitoring.models import JudgeVersion
 from monitoring.synthetic.traffic.profiles import CONFIGS, JUDGES, MODELS, JudgeProfile
 
-USER_PREFIX = "synthetic-"
-REVIEWER = "synthetic-reviewer"
+REVIEWER = f"{MADE_UP_PREFIX}reviewer"
 # Versions of judges, as they are named, that only ever judged made-up traffic.
 JUDGE_VERSION = "synthetic-1"
 CONFIG_NAMES = tuple(sorted({config.name for config in CONFIGS}))
