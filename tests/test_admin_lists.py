@@ -151,6 +151,23 @@ def test_common_words_find_the_same_as_rare_ones(admin, turns, monkeypatch):
     assert [row.pk for row in listed.result_list] == [turns["refused"].conversation_id]
 
 
+@pytest.mark.parametrize("page", [1, 50], ids=["newest rows fill a page", "they do not"])
+def test_words_known_to_be_common_find_the_same_either_way(admin, turns, monkeypatch, page):
+    for name, number in {"MOST_LOOKED_UP": 0, "FEW": 0, "NEWEST": 1, "PAGE": page}.items():
+        monkeypatch.setattr(word_search, name, number)
+
+    found = {
+        name: _listed(admin, f"q={word}", f"admin:{name}_changelist").result_list
+        for name, word in (("chat_conversation", "refus"), ("chat_feedback", "stopp"), ("monitoring_score", "refus"))
+    }
+
+    assert _questions(admin, "q=refus") == ["failed refusal", "refused"]
+    assert _questions(admin, "q=refus&outcome=refused") == ["refused"]
+    assert [row.pk for row in found["chat_conversation"]] == [turns["refused"].conversation_id]
+    assert [row.turn for row in found["chat_feedback"]] == [turns["stopped"]] * 2
+    assert [row.turn for row in found["monitoring_score"]] == [turns["refused"]]
+
+
 def test_a_filter_that_there_is_not_is_said(admin, turns):
     response = admin.get(f"{reverse(TURNS)}?colour=red", follow=True)
 
@@ -283,6 +300,7 @@ def many_turns() -> int:
             status="DONE" if number % 50 else "FAILED",
             search_mode="text",
             model=f"model-{number % 4}",
+            cost_usd=1,
         )
         for number in range(1, 3001)
     ]
@@ -296,7 +314,8 @@ def many_turns() -> int:
 def test_no_page_reads_all_turns(admin, many_turns):
     deep = _listed(admin, _listed(admin).paginator.next.lstrip("?")).paginator.next.lstrip("?")
     queries = ["", deep, "page=oldest", "origin=USER", f"config={many_turns}", "model=model-1", "outcome=failed",
-               "outcome=refused", "vote=down", "q=question 17", "since=2026-01-01&origin=API"]  # fmt: skip
+               "outcome=refused", "vote=down", "q=question 17", "since=2026-01-01&origin=API",
+               "status__exact=STOPPED", "replaced=yes", "unknown_cost=yes"]  # fmt: skip
 
     plans = {query: _plan_of_page(admin, query) for query in queries}
 

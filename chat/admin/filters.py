@@ -94,9 +94,11 @@ class IsReplaced(YesNoFilter):
 
 
 class UnknownCost(YesNoFilter):
+    """Finished turns whose cost nobody knows; one that is not finished has none yet."""
+
     title = "unknown cost"
     parameter_name = "unknown_cost"
-    condition = Q(cost_usd__isnull=True)
+    condition = Q(cost_usd__isnull=True, finished_at__isnull=False)
 
 
 class ReasonFilter(DropdownFilter):

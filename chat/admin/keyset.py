@@ -25,7 +25,7 @@ from chat.admin.cursor import OLDEST, Cursor, read_cursor
 PLACE_VAR = "page"
 # Rows are counted up to here, and so many are sorted by other columns than the time.
 MOST_COUNTED = 10_000
-PAGE_SECONDS, COUNT_SECONDS = 8, 1
+PAGE_SECONDS, COUNT_SECONDS = 8, 0.5
 BY_TIME, BY_NUMBER = ("Newest", "Newer", "Older", "Oldest"), ("First", "Previous", "Next", "Last")
 
 ESTIMATE_SQL = "SELECT reltuples::bigint FROM pg_class WHERE oid = %(table)s::regclass"
@@ -190,7 +190,7 @@ class LongListAdmin:
 
 
 @contextmanager
-def time_limit(seconds: int) -> Iterator[None]:
+def time_limit(seconds: float) -> Iterator[None]:
     """Give up statements of the block that take longer: OperationalError, of which `is_timeout` is true."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{seconds}s"])

@@ -12,7 +12,7 @@ from chat.admin import drill_down, filters
 from chat.admin.base import TURN_BADGES, RecordAdmin, excerpt, is_view, link, transcript_url
 from chat.admin.keyset import LongListAdmin
 from chat.admin.transcript import rendered, stage_rows
-from chat.admin.word_search import look_up
+from chat.admin.word_search import search_turns
 from chat.models import Conversation, Feedback, Turn
 from chat.templatetags.admin_values import NOTHING, seconds, usd
 
@@ -79,14 +79,11 @@ class TurnAdmin(LongListAdmin, RecordAdmin):
         typed = search_term.strip()
         if not typed:
             return queryset, False
-        asking = Turn.objects.asking(typed)
         if user := filters.user_named(typed):
+            asking = Turn.objects.asking(typed)
             asked = Turn.objects.filter(conversation__in=Conversation.objects.filter(user=user).values("pk"))
             return queryset.filter(pk__in=asked.values("pk").union(asking.values("pk"))), False
-        found = look_up(asking)
-        if found is None:
-            return queryset.asking(typed, by_index=False), False  # type: ignore[attr-defined] # TurnQuerySet
-        return queryset.filter(pk__in=found), False
+        return search_turns(queryset, typed), False  # type: ignore[arg-type] # it is a TurnQuerySet
 
     @display(description="Question")
     def question_excerpt(self, turn: Turn) -> str:

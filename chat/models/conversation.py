@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from chat.models.knowledge import Collection
 from chat.models.pipeline import PipelineConfig
-from chat.models.typed_words import word_query, word_vector
+from chat.models.typed_words import word_query, word_vector, word_vector_by_row
 
 
 class Origin(models.TextChoices):
@@ -39,10 +39,11 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         in_turn = Q(turns__is_current=True) & (Q(turns__question__icontains=words) | Q(turns__answer__icontains=words))
         return self.filter(pk__in=self.filter(Q(title__icontains=words) | in_turn).values("pk"))
 
-    def titled(self, typed: str) -> "ConversationQuerySet":
-        """Those whose title has all the words typed, each whole or as a word's beginning. An index serves it."""
-        query = word_query(typed)
-        return self.alias(title_words=word_vector("title")).filter(title_words=query) if query else self.none()
+    def titled(self, typed: str, *, by_index: bool = True) -> "ConversationQuerySet":
+        """Those whose title has all the words typed, each whole or as a word's beginning. An index serves it, unless
+        the words are so common that reading in another order finds them sooner."""
+        query, vector = word_query(typed), word_vector if by_index else word_vector_by_row
+        return self.alias(title_words=vector("title")).filter(title_words=query) if query else self.none()
 
     def recent_first(self) -> "ConversationQuerySet":
         """Last used first."""

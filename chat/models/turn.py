@@ -162,12 +162,20 @@ class Turn(models.Model):
             models.Index(fields=["config", "-created_at"], name="chat_turn_by_config"),
             models.Index(fields=["collection", "-created_at"], name="chat_turn_by_collection"),
             models.Index(fields=["model", "-created_at"], name="chat_turn_by_model"),
-            # the admin's lists of what is rare, and small therefore: failed, refused, without a hit
+            # the admin's lists of what is rare, and small therefore: failed, refused, without a hit, stopped, replaced,
+            # finished at a cost that nobody knows
             models.Index(
                 fields=["-created_at"], condition=Q(status__in=["FAILED", "INTERRUPTED"]), name="chat_turn_failed"
             ),
             models.Index(fields=["-created_at"], condition=Q(nothing_found=True), name="chat_turn_refused"),
             models.Index(fields=["-created_at"], condition=Q(hit_count=0), name="chat_turn_no_hit"),
+            models.Index(fields=["-created_at"], condition=Q(status="STOPPED"), name="chat_turn_stopped"),
+            models.Index(fields=["-created_at"], condition=Q(is_current=False), name="chat_turn_replaced"),
+            models.Index(
+                fields=["-created_at"],
+                condition=Q(cost_usd__isnull=True, finished_at__isnull=False),
+                name="chat_turn_unknown_cost",
+            ),
             # the admin's search; of the question alone, which does not change while an answer grows
             GinIndex(word_vector("question"), name="chat_turn_question_words"),
             # answers to be judged, by time

@@ -206,6 +206,11 @@ class Score(models.Model):
             models.Index(fields=["-created_at"], name="monitoring_score_created"),
             # turns behind a failing criterion, and the admin's list of a criterion
             models.Index(fields=["name", "label", "-created_at"], name="monitoring_score_labels"),
+            # the admin's lists of what is rare, and small therefore: without a value, said by others than judges
+            models.Index(fields=["-created_at"], condition=Q(value__isnull=True), name="monitoring_score_unscored"),
+            models.Index(
+                fields=["source", "-created_at"], condition=~Q(source="JUDGE"), name="monitoring_score_by_others"
+            ),
             # failed verdicts to try again
             models.Index(fields=["retry_at"], condition=Q(retry_at__isnull=False), name="monitoring_score_retry"),
             # what a rule spent today
