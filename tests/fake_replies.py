@@ -2,6 +2,7 @@
 
 import math
 import re
+import threading
 import zlib
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ class Reply:
     tokens: tuple[str, ...] | None = None  # how the text is cut into chunks; None: word by word
     first_token_delay_seconds: float = 0.0
     token_delay_seconds: float = 0.0
+    gate: threading.Event | None = None  # tokens after the first wait until it is set
     status: int = 200
     error: dict[str, Any] | None = None  # the error object of a status other than 200; None: one that fits
     headers: dict[str, str] = field(default_factory=dict)  # e.g. {"Retry-After": "1"}
@@ -50,6 +52,7 @@ class Request:
     received_at: float  # time.monotonic()
     request_id: str = ""  # the X-Request-Id of the answer
     first_token_at: float | None = None
+    tokens_sent: int = 0
     cancelled: bool = False  # the client went away before the answer was complete
     finished: bool = False
 

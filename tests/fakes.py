@@ -102,7 +102,7 @@ class FakeLLM:
         self._calls.clear()
         self.refuses, self.models, self.open_streams_max = (), MODELS, self.open_streams
 
-    def wait_until(self, condition: Callable[[], object], timeout_seconds: float = 3.0) -> bool:
+    def wait_until(self, condition: Callable[[], object], timeout_seconds: float = 20.0) -> bool:
         """Return whether the condition became true in time; it is looked at every 10 ms."""
         deadline = time.monotonic() + timeout_seconds
         while not condition():
@@ -117,8 +117,8 @@ class FakeLLM:
             target=lambda: asyncio.run(self.serve(0, "127.0.0.1", started.set)), daemon=True
         )
         self._thread.start()
-        if not started.wait(5):
-            raise RuntimeError("the fake LLM server did not start within 5 s")
+        if not started.wait(30):
+            raise RuntimeError("the fake LLM server did not start within 30 s")
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -276,8 +276,11 @@ class FakeLLM:
                 return
             if number == 0:
                 request.first_token_at = time.monotonic()
+            elif reply.gate is not None and not await wire.wait_for(reply.gate):
+                return
             wire.send_event(event)
             await wire.flush()
+            request.tokens_sent += 1
         if wire.client_left():
             return
         for event in (*end, "[DONE]"):
@@ -351,6 +354,12 @@ class Wire:
         while not self.client_left() and (left := deadline - time.monotonic()) > 0:  # noqa: ASYNC110
             # A wait of an ordinary token is one sleep, because 300 streams sleep at once.
             await asyncio.sleep(left if left <= 0.06 else 0.02)
+        return not self._request.cancelled
+
+    async def wait_for(self, gate: threading.Event) -> bool:
+        """Wait until it is set, and return whether the client is still there."""
+        while not gate.is_set() and await self.wait(0.01):
+            pass
         return not self._request.cancelled
 
     async def send_json(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
