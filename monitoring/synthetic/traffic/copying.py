@@ -3,43 +3,35 @@
     copy_world(world, *, on_turns=None, on_block=None) -> int
 
 Draws and writes all turns of a world (`plan_world(WorldArguments(...), read_library(seed=...))`) with their hits,
-calls, feedback, signals and scores, and returns how many turns there are. It streams: a block of about BLOCK_TURNS
-turns is held at a time, whatever the size of the world. `on_turns(n)` is called after each block that is stored, and
-`on_block(writing, block)` is handed what was drawn, to count it.
+calls, feedback, signals and scores, and returns how many turns there are. It streams: two blocks of about
+BLOCK_TURNS turns are held at a time, whatever the size of the world. `on_turns(n)` is called after each block that is
+stored, and `on_block(writing, block)` is handed what was drawn, to count it.
 
 Half of what a back-fill costs is PostgreSQL's checks of foreign keys, 18 of them for each turn. Where the database's
-role may, they are left out: all rows that are referred to are locked first, and counted. Then hits and calls, which are
-most rows, go by a second connection at the same time.
+role may, they are left out: all rows that are referred to are locked first, and counted. Then half of the work goes by
+a second connection at the same time.
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
-from itertools import islice
+from contextlib import ExitStack, closing
 
-import numpy as np
 from django.db import connection, transaction
 from django.utils import timezone
 from psycopg import sql
 
-from monitoring.synthetic.traffic.arrays import Ints
 from monitoring.synthetic.traffic.beside import Beside
-from monitoring.synthetic.traffic.drawing import Block, draw_blocks
+from monitoring.synthetic.traffic.drawing import Block
+from monitoring.synthetic.traffic.making import Made, made_ahead
 from monitoring.synthetic.traffic.prices import prices_of
 from monitoring.synthetic.traffic.profiles import MODELS
-from monitoring.synthetic.traffic.rows import conversation_ids, tables_of
 from monitoring.synthetic.traffic.standing_rows import ensure_rows
 from monitoring.synthetic.traffic.tables import Table
 from monitoring.synthetic.traffic.unchecked import lock_ground, may_skip_checks, note_calls, note_turns, skip_checks
 from monitoring.synthetic.traffic.world import World
 from monitoring.synthetic.traffic.writing import Writing
 
-LINES_AT_ONCE = 1000
 # Written by a second connection: about as much work as all the others.
-BESIDE = ("chat_hit", "chat_llmcall")
-NEXT_IDS_SQL = """
-SELECT nextval('chat_turn_id_seq'::regclass)
-  FROM generate_series(1, %(count)s)
-"""
+BESIDE = ("chat_hit", "chat_llmcall", "monitoring_score")
 
 
 def copy_world(
@@ -54,13 +46,13 @@ def copy_world(
     with ExitStack() as stack:
         # Inside of a transaction another connection would not see what this one wrote.
         beside = stack.enter_context(Beside()) if may_skip_checks() and not connection.in_atomic_block else None
-        for block in draw_blocks(world, writing.prices):
-            copy_block(writing, block, beside=beside)
-            stored += len(block)
+        for made in stack.enter_context(closing(made_ahead(writing))):
+            copy_block(writing, made, beside=beside)
+            stored += len(made.block)
             if on_block:
-                on_block(writing, block)
+                on_block(writing, made.block)
             if on_turns:
-                on_turns(len(block))
+                on_turns(len(made.block))
     return stored
 
 
@@ -70,36 +62,25 @@ def writing_of(world: World) -> Writing:
     return Writing.of(world, ensure_rows(world.people.names), prices)
 
 
-def copy_block(writing: Writing, block: Block, *, beside: Beside | None = None) -> None:
+def copy_block(writing: Writing, made: Made, *, beside: Beside | None = None) -> None:
     """Store a block, all or nothing; with `beside` without checks of foreign keys, and by two connections, of which the
     second ends right after the first."""
     with transaction.atomic():
-        if beside:
-            skip_checks()
-            lock_ground(writing)
-            note_turns(block)
-        ids = next_turn_ids(len(block))
-        replaced = np.append(0, np.where(block.asked.is_current, 0, ids)[:-1])
-        tables = list(tables_of(writing, block, conversation_ids(block), ids, replaced))
         if beside is None:
-            copy_tables(tables)
+            copy_tables(made.tables)
             return
-        other = beside.begin(lambda: _copy_beside(writing, block, tables))
+        skip_checks()
+        lock_ground(writing)
+        note_turns(made.block)
+        other = beside.begin(lambda: _copy_beside(writing, made))
         with other.given_up_on_error():
-            copy_tables([rows for rows in tables if rows.name not in BESIDE])
+            copy_tables(rows for rows in made.tables if rows.name not in BESIDE)
             other.wait_until_written()
     other.commit()
 
 
-def next_turn_ids(count: int) -> Ints:
-    """Take ids of turns that nobody else gets."""
-    with connection.cursor() as cursor:
-        cursor.execute(NEXT_IDS_SQL, {"count": count})
-        return np.asarray([turn_id for (turn_id,) in cursor.fetchall()], np.int64)
-
-
 def copy_tables(tables: Iterable[Table]) -> None:
-    """Append rows to their tables, in the transaction that is open."""
+    """Append rows to their tables, in the transaction that is open; see `joined`."""
     with connection.cursor() as cursor:
         # Nobody is told of a block before it is stored; when the machine dies it is drawn again.
         cursor.execute("SET LOCAL synchronous_commit = off")
@@ -107,18 +88,18 @@ def copy_tables(tables: Iterable[Table]) -> None:
         _copy_table(rows)
 
 
-def _copy_beside(writing: Writing, block: Block, tables: Iterable[Table]) -> None:
+def _copy_beside(writing: Writing, made: Made) -> None:
     skip_checks()
     lock_ground(writing)
-    note_calls(block)
-    copy_tables([rows for rows in tables if rows.name in BESIDE])
+    note_turns(made.block)  # once more: votes and scores are not there before this transaction ends
+    note_calls(made.block)
+    copy_tables(rows for rows in made.tables if rows.name in BESIDE)
 
 
 def _copy_table(rows: Table) -> None:
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(rows.name), sql.SQL(", ").join(map(sql.Identifier, rows.columns))
     )
-    lines = iter(rows.lines)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        while text := "".join(islice(lines, LINES_AT_ONCE)):
+        for text in rows.lines:
             copy.write(text)

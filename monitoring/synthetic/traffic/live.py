@@ -14,9 +14,11 @@ from django.utils import timezone
 from chat.models import Conversation
 from monitoring.synthetic.traffic.arrays import Bools, Floats, Ints
 from monitoring.synthetic.traffic.asking import Visitor
-from monitoring.synthetic.traffic.copying import copy_tables, next_turn_ids, writing_of
+from monitoring.synthetic.traffic.copying import copy_tables, writing_of
 from monitoring.synthetic.traffic.drawing import Block, draw_block
+from monitoring.synthetic.traffic.making import next_turn_ids
 from monitoring.synthetic.traffic.rows import conversation_ids, tables_of
+from monitoring.synthetic.traffic.tables import joined
 from monitoring.synthetic.traffic.texts import read_library
 from monitoring.synthetic.traffic.world import WorldArguments, plan_world
 from monitoring.synthetic.traffic.writing import Writing
@@ -106,7 +108,7 @@ def _store(writing: Writing, block: Block, is_due: Bools, conversations: list[st
         given[is_due] = next_turn_ids(int(is_due.sum()))
         replaced = np.append(0, np.where(block.asked.is_current, 0, given)[:-1])
         some = at_once(_taken(block, is_due))
-        copy_tables(tables_of(writing, some, conversations, given[is_due], replaced[is_due]))
+        copy_tables(map(joined, tables_of(writing, some, conversations, given[is_due], replaced[is_due])))
         used = {conversations[place] for place in some.asked.session.tolist()}
         Conversation.objects.filter(pk__in=used).update(updated_at=timezone.now())
     ids[:] = given

@@ -6,6 +6,7 @@ what a back-fill spends its time on in Python, so a line is made by one formatti
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from monitoring.synthetic.traffic.arrays import Bools, Floats, Ints
 
 NULL = "\\N"
+LINES_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,12 @@ def table(name: str, size: int, columns: dict[str, Any]) -> Table:
     line = "\t".join(pattern) + "\n"
     rows: Iterator[tuple[Any, ...]] = zip(*varying, strict=True) if varying else iter([()] * size)
     return Table(name, tuple(columns), (line % row for row in rows))
+
+
+def joined(rows: Table) -> Table:
+    """Return rows of a table with their lines made, LINES_AT_ONCE in each text: what is sent at once."""
+    lines = iter(rows.lines)
+    return Table(rows.name, rows.columns, list(iter(lambda: "".join(islice(lines, LINES_AT_ONCE)), "")))
 
 
 def escaped(text: str) -> str:
