@@ -1,4 +1,4 @@
-"""Search by words, by meaning and by both, against vectors small enough to work out by hand."""
+"""Search by meaning and by both words and meaning, against vectors small enough to work out by hand."""
 
 import csv
 import json
@@ -7,62 +7,15 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connection
 
 from chat.exceptions import RetrievalError
-from chat.models import Chunk, Collection, Document, Embedding
-from chat.rag.config import DEFAULT_FUSION, Bm25, Fusion, FusionMethod, Hit, Query, SearchMode
+from chat.rag.config import DEFAULT_FUSION, Fusion, FusionMethod, Hit, Query, SearchMode
 from chat.rag.embed import LOCAL_NAME, get_embedder
-from chat.rag.recall import Recall, measure_recall
-from chat.rag.search import is_relevant, search, search_many
-from tests.indexed_vectors import fill, make_indexed_embedder
+from chat.rag.search import is_relevant, search_many
+from tests.indexed_vectors import make_indexed_embedder
+from tests.searched import FAR, MIDDLE, NEAR, chunk_ids, find, make_chunk, make_collection
 
 pytestmark = pytest.mark.django_db
-
-# A chunk's vector; the question's is (1, 0), so that the cosine is the first number.
-NEAR, MIDDLE, FAR = (1.0, 0.0), (0.6, 0.8), (0.0, 1.0)
-
-
-def make_collection(name="Guide", language="english"):
-    return Collection.objects.create(name=name, language=language)
-
-
-def make_chunk(collection, text, *, title="Notes", heading_path="", vectors=()):
-    """A document of one chunk, with a vector for each (embedder, vector)."""
-    source_id = str(Document.objects.count())
-    document = Document.objects.create(collection=collection, source_id=source_id, title=title, text=text)
-    chunk = Chunk.objects.create(
-        document=document,
-        collection=collection,
-        position=0,
-        title=title,
-        heading_path=heading_path,
-        text=text,
-        start=0,
-        end=len(text),
-        content_hash="",
-        language=collection.language,
-    )
-    for embedder, vector in vectors:
-        Embedding.objects.create(chunk=chunk, embedder=embedder, collection=collection, vector=list(vector))
-    return chunk
-
-
-def find(question, mode, *, embedder, collection=None, collection_id=None, vector=(1.0, 0.0), top_k=5, **options):
-    return search(
-        question=question,
-        query_vector=vector,
-        mode=mode,
-        collection_id=collection.pk if collection else collection_id,
-        embedder_id=embedder.pk,
-        dimensions=embedder.dimensions,
-        top_k=top_k,
-        **options,
-    )
-
-
-def chunk_ids(hits):
-    return [hit.chunk_id for hit in hits]
 
 
 @pytest.fixture
@@ -73,132 +26,6 @@ def embedder(db):
 @pytest.fixture
 def guide(db):
     return make_collection()
-
-
-def test_text_finds_any_of_the_words_stemmed_and_ranks_more_of_them_higher(guide, embedder):
-    one = make_chunk(guide, "Restarting the server takes a minute.")
-    both = make_chunk(guide, "A backup of the server is made at night.")
-    make_chunk(guide, "Nothing of the kind.")
-
-    hits = find("How do I back up servers? A backup!", SearchMode.TEXT, embedder=embedder)
-
-    assert chunk_ids(hits) == [both.pk, one.pk]
-    assert [(hit.rank, hit.text_rank, hit.vector_rank) for hit in hits] == [(1, 1, None), (2, 2, None)]
-    assert hits[0].score == hits[0].text_score > hits[1].score > 0
-
-
-def test_text_scores_by_bm25(guide, embedder):
-    chunk = make_chunk(guide, "A backup.", title="Notes")  # 3 words: one in the title counts 2
-    make_chunk(guide, "Disk, night, server, restart.", title="Notes")  # 6 words
-
-    (hit,) = find("backup", SearchMode.TEXT, embedder=embedder)
-
-    idf = 0.693147  # ln(1 + (2 - 1 + 0.5) / (1 + 0.5))
-    assert hit.chunk_id == chunk.pk
-    assert hit.text_score == pytest.approx(idf * 2.2 / (1 + 1.2 * (0.25 + 0.75 * 3 / 4.5)), abs=1e-5)
-
-
-def test_a_word_is_as_rare_as_in_all_collections_searched_that_speak_its_language(embedder):
-    make_chunk(make_collection("One"), "A backup.")
-    make_chunk(make_collection("Two"), "A disk.")
-    make_chunk(make_collection("Drei", "german"), "Ein Turm.")
-
-    (hit,) = find("backup", SearchMode.TEXT, embedder=embedder)
-
-    assert hit.text_score == pytest.approx(0.693147, abs=1e-5)  # ln(1 + (2 - 1 + 0.5) / (1 + 0.5)) * 2.2 / 2.2
-
-
-def test_words_that_stand_together_as_in_the_question_count_more(guide, embedder):
-    reverse = make_chunk(guide, "The rank, reciprocal and mean.")
-    apart = make_chunk(guide, "The mean, then the reciprocal or the rank.")
-    together = make_chunk(guide, "The mean reciprocal rank, then.")
-
-    hits = find("What is the mean reciprocal of the rank?", SearchMode.TEXT, embedder=embedder)
-
-    scores = {hit.chunk_id: hit.text_score for hit in hits}
-    assert chunk_ids(hits)[0] == together.pk
-    assert scores[together.pk] == pytest.approx(scores[reverse.pk] + 2 * 1.5)
-    assert scores[apart.pk] == scores[reverse.pk]
-
-
-@pytest.mark.parametrize("question", ["it's ''a b'' \\ c:\\d", "a'b c'd", "don't 'quote' me", "<-> & | !a :*"])
-def test_pairs_with_signs_of_the_query_language_are_only_words(guide, embedder, question):
-    make_chunk(guide, question)
-
-    assert len(find(question, SearchMode.HYBRID, embedder=embedder)) <= 1
-
-
-def test_frequent_words_score_what_rare_ones_find(guide, embedder):
-    for number in range(30):
-        make_chunk(guide, f"The server restarts at {number}.")
-    rare = [make_chunk(guide, f"A backup of the server{' and the server' * number}.") for number in range(3)]
-    asked = {"question": "backup server", "mode": SearchMode.TEXT, "embedder": embedder, "top_k": 40}
-    thrifty = replace(DEFAULT_FUSION, bm25=Bm25(min_postings=1, max_postings=1, scored_chunks=2))
-
-    all_hits, hits = find(**asked), find(**asked, fusion=thrifty)
-
-    assert len(all_hits) == 33
-    assert sorted(chunk_ids(hits)) == sorted(chunk.pk for chunk in rare)
-    assert [(hit.chunk_id, hit.score) for hit in hits] == [(hit.chunk_id, hit.score) for hit in all_hits[:3]]
-
-
-def test_words_joined_by_signs_are_found_one_by_one(guide, embedder):
-    chunk = make_chunk(guide, "Change docker-compose.yml, or pip.main.Install_it.")
-
-    for question in ("docker", "compose", "yml file", "install", "docker-compose.yml"):
-        assert chunk_ids(find(question, SearchMode.TEXT, embedder=embedder)) == [chunk.pk]
-
-
-def test_text_finds_words_of_title_and_headings(guide, embedder):
-    by_title = make_chunk(guide, "See below.", title="Passwords")
-    by_heading = make_chunk(guide, "See below.", heading_path="Users > Passwords")
-
-    hits = find("password", SearchMode.TEXT, embedder=embedder)
-
-    assert sorted(chunk_ids(hits)) == sorted([by_title.pk, by_heading.pk])
-
-
-@pytest.mark.parametrize("question", ["", "   ", "what is it and how", "?!", "' & | ! ( \\ :* <->", "\0"])
-def test_text_without_a_word_finds_nothing(guide, embedder, question):
-    make_chunk(guide, "A backup of the server.")
-
-    assert find(question, SearchMode.TEXT, embedder=embedder) == []
-
-
-@pytest.mark.parametrize(
-    "question", ["it's c:\\backup\\'x'", "backup & | !(", "http://a.b/backup?x=1&y=2 backup", "x\0backup"]
-)
-def test_text_with_signs_of_the_query_language_is_only_text(guide, embedder, question):
-    chunk = make_chunk(guide, "A backup of the server.")
-
-    assert chunk_ids(find(question, SearchMode.TEXT, embedder=embedder)) == [chunk.pk]
-
-
-def test_each_collection_is_searched_in_its_own_language(embedder):
-    german = make_chunk(make_collection("Handbuch", "german"), "Die Bücher stehen im Regal.")
-    english = make_chunk(make_collection("Manual", "english"), "The shelves hold books.")
-
-    assert chunk_ids(find("Buch", SearchMode.TEXT, embedder=embedder)) == [german.pk]
-    assert chunk_ids(find("book", SearchMode.TEXT, embedder=embedder)) == [english.pk]
-    assert find("Buch", SearchMode.TEXT, embedder=embedder, collection=english.collection) == []
-
-
-def test_text_works_without_a_vector_and_then_has_no_similarity(guide, embedder):
-    make_chunk(guide, "A backup of the server.", vectors=[(embedder, NEAR)])
-
-    (hit,) = find("backup", SearchMode.TEXT, embedder=embedder, vector=None)
-
-    assert hit.similarity is None
-
-
-def test_text_hits_carry_their_similarity_where_they_are_embedded(guide, embedder):
-    embedded = make_chunk(guide, "A backup of the server.", vectors=[(embedder, MIDDLE)])
-    bare = make_chunk(guide, "A backup.")
-
-    similarity = {hit.chunk_id: hit.similarity for hit in find("backup", SearchMode.TEXT, embedder=embedder)}
-
-    assert similarity[embedded.pk] == pytest.approx(0.6)
-    assert similarity[bare.pk] is None
 
 
 def test_vector_ranks_by_cosine(guide, embedder):
@@ -324,90 +151,6 @@ def test_a_missing_vector_is_refused_where_it_is_needed(embedder):
 def test_a_vector_of_the_wrong_length_is_refused(embedder):
     with pytest.raises(RetrievalError, match="has 3 numbers, the embedder's vectors have 2"):
         find("backup", SearchMode.TEXT, embedder=embedder, vector=(1.0, 0.0, 0.0))
-
-
-@pytest.fixture
-def large(embedder):
-    """A collection over the limit of exact scans whose vectors are all nearer than the few of another one."""
-    large, small = fill(make_collection("Large"), embedder), make_collection("Small")
-    for number in range(7):
-        make_chunk(small, f"Number {number}", vectors=[(embedder, (-1.0, number / 10))])
-    with connection.cursor() as cursor:
-        # At this size the planner may still sort; what is asked is whether it can use the index.
-        cursor.execute("ANALYZE chat_embedding, chat_chunk")
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off")
-    return large
-
-
-def test_a_large_collection_is_searched_by_its_index_and_in_order(large, embedder):
-    with connection.execute_wrapper(explain := Explain()):
-        hits = find("", SearchMode.VECTOR, embedder=embedder, collection=large, top_k=5)
-
-    assert embedder.index_name in explain.plan
-    similarities = [hit.similarity for hit in hits]
-    assert similarities == sorted(similarities, reverse=True)
-    assert len(hits) == 5
-    assert similarities[-1] > 0.999
-
-
-def test_hybrid_uses_the_index_too(large, embedder):
-    with connection.execute_wrapper(explain := Explain()):
-        hits = find("number", SearchMode.HYBRID, embedder=embedder, collection=large, top_k=5)
-
-    assert embedder.index_name in explain.plan
-    assert len(hits) == 5
-
-
-def test_a_question_takes_few_queries(large, embedder, django_assert_num_queries):
-    small = Collection.objects.get(name="Small")
-
-    with django_assert_num_queries(1):
-        find("number", SearchMode.TEXT, embedder=embedder, collection=large)
-    with django_assert_num_queries(2):  # count the vectors, search
-        find("number", SearchMode.HYBRID, embedder=embedder, collection=small)
-    with django_assert_num_queries(5):  # count, set the breadth and search in a transaction, which is two
-        find("number", SearchMode.HYBRID, embedder=embedder, collection=large)
-
-
-@pytest.mark.parametrize("mode", [SearchMode.VECTOR, SearchMode.HYBRID])
-def test_a_collection_far_from_the_question_gives_all_hits_asked_for(large, embedder, mode):
-    small = Collection.objects.get(name="Small")
-
-    assert len(find("", mode, embedder=embedder, collection=small, top_k=7)) == 7
-
-
-def test_recall_of_the_index_is_measured_on_a_sample(large, embedder):
-    recall = measure_recall(embedder_id=embedder.pk, dimensions=2, collection_id=large.pk)
-
-    assert (recall.sample, recall.neighbours) == (20, 200)
-    assert 0 < recall.found < 200  # numbers of half precision cannot tell such near neighbours apart
-    low, high = recall.interval
-    assert 0 < low < recall.value < high < 1
-
-
-def test_where_all_vectors_are_scanned_there_is_no_recall_to_measure(large, embedder):
-    small = Collection.objects.get(name="Small")
-
-    assert measure_recall(embedder_id=embedder.pk, dimensions=2, collection_id=small.pk) is None
-
-
-@pytest.mark.parametrize(("found", "low", "high"), [(200, 0.9812, 1.0), (190, 0.9104, 0.9726), (0, 0.0, 0.0188)])
-def test_the_interval_of_recall_is_wilsons(found, low, high):
-    assert Recall(found, 200, 20).interval == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
-
-
-class Explain:
-    """Asks for the plan of each search statement; there are two where the index alone gave too few hits."""
-
-    plan = ""
-
-    def __call__(self, execute, statement, parameters, many, context):
-        result = execute(statement, parameters, many, context)
-        if "nearest AS" in str(statement):
-            with context["connection"].connection.cursor() as cursor:
-                cursor.execute(b"EXPLAIN " + statement.as_bytes(cursor), parameters)
-                self.plan += "\n".join(row[0] for row in cursor.fetchall())
-        return result
 
 
 def test_relevance_is_judged_by_the_best_similarity():
