@@ -24,7 +24,10 @@ ROLLUPS = [
     f"reports.{kind}_{span}" for kind in ("turn", "latency", "feedback", "score", "call") for span in ("hour", "day")
 ]
 
+# Migrations make each model many times: without collecting garbage on the way they take a sixth less.
 MIGRATE = """
+import gc
+gc.disable()
 import django
 from django.core.management import call_command
 django.setup()
