@@ -78,6 +78,7 @@ class Conversation(models.Model):
         null=True,
         blank=True,
         related_name="+",
+        db_index=False,
         help_text="Empty: the default config, or what an experiment assigns.",
     )
     search_mode = models.CharField(
@@ -109,6 +110,8 @@ class Conversation(models.Model):
                 condition=Q(deleted_at__isnull=True),
                 name="chat_conversation_recent",
             ),
+            # whether a config may go; few conversations chose one
+            models.Index(fields=["config"], condition=Q(config__isnull=False), name="chat_conversation_config"),
             # the admin's list
             models.Index(fields=["-created_at"], name="chat_conversation_created"),
             # the admin's search

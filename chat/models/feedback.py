@@ -26,7 +26,8 @@ class Feedback(models.Model):
         UP = 1, "Thumbs up"
         DOWN = -1, "Thumbs down"
 
-    turn = models.ForeignKey(Turn, on_delete=models.CASCADE, related_name="feedback")
+    # Without an index of its own: that of one vote a user begins with the turn.
+    turn = models.ForeignKey(Turn, on_delete=models.CASCADE, related_name="feedback", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="feedback")
     value = models.SmallIntegerField(choices=Value)
     reasons = ArrayField(models.CharField(max_length=20, choices=Reason), default=list, blank=True)

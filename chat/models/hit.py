@@ -9,7 +9,8 @@ from chat.models.turn import Turn
 class Hit(models.Model):
     """A retrieved chunk with its rank and scores for one question, as it was at that time."""
 
-    turn = models.ForeignKey(Turn, on_delete=models.CASCADE, related_name="hits")
+    # Without an index of its own: that of the unique rank begins with the turn.
+    turn = models.ForeignKey(Turn, on_delete=models.CASCADE, related_name="hits", db_index=False)
     rank = models.PositiveSmallIntegerField(help_text="1 is best; the number of its citation.")
     search_rank = models.PositiveSmallIntegerField(
         null=True, help_text="Rank by the search alone. Empty: the hits were not re-ranked."

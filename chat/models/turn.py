@@ -80,7 +80,9 @@ class Turn(models.Model):
     is_current = models.BooleanField(
         default=True, help_text="False: a regenerated answer or an edited question took its place."
     )
-    replaces = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="replaced_by")
+    replaces = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="replaced_by", db_index=False
+    )
     question = models.TextField()
     answer = models.TextField(blank=True, default="", help_text="While streaming: the text so far.")
     status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
@@ -178,6 +180,8 @@ class Turn(models.Model):
             ),
             # the admin's search; of the question alone, which does not change while an answer grows
             GinIndex(word_vector("question"), name="chat_turn_question_words"),
+            # the answer that took the place of another; few did
+            models.Index(fields=["replaces"], condition=Q(replaces__isnull=False), name="chat_turn_replaces"),
             # answers to be judged, by time
             models.Index(fields=["finished_at"], condition=Q(status="DONE"), name="chat_turn_finished"),
         ]

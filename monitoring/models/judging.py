@@ -144,6 +144,7 @@ class Score(models.Model):
         null=True,
         blank=True,
         related_name="scores",
+        db_index=False,
         help_text="Set where the whole conversation was judged.",
     )
     name = models.CharField(max_length=60, help_text='The criterion, such as "groundedness".')
@@ -156,9 +157,11 @@ class Score(models.Model):
     judge_version = models.ForeignKey(
         JudgeVersion, on_delete=models.PROTECT, null=True, blank=True, related_name="scores"
     )
-    rule = models.ForeignKey(JudgeRule, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    rule = models.ForeignKey(
+        JudgeRule, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
     reviewer = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
     attempts = models.PositiveSmallIntegerField(default=1)
     retry_at = models.DateTimeField(null=True, blank=True, help_text="When it is tried again. Empty: not.")
@@ -213,8 +216,15 @@ class Score(models.Model):
             ),
             # failed verdicts to try again
             models.Index(fields=["retry_at"], condition=Q(retry_at__isnull=False), name="monitoring_score_retry"),
-            # what a rule spent today
-            models.Index(fields=["rule", "updated_at"], condition=Q(source="JUDGE"), name="monitoring_score_rule"),
+            # what a rule spent today; and the scores of a rule, a reviewer or a conversation that is deleted. Most
+            # have none of them, and what is in no index costs nothing to write.
+            models.Index(
+                fields=["rule", "updated_at"], condition=Q(rule__isnull=False), name="monitoring_score_by_rule"
+            ),
+            models.Index(fields=["reviewer"], condition=Q(reviewer__isnull=False), name="monitoring_score_by_reviewer"),
+            models.Index(
+                fields=["conversation"], condition=Q(conversation__isnull=False), name="monitoring_score_of_whole"
+            ),
         ]
 
     def __str__(self) -> str:
