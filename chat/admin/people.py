@@ -58,6 +58,7 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg] # the th
     list_filter = (MadeUpUsers, *DjangoUserAdmin.list_filter)
     list_filter_submit = True
     list_fullwidth = True
+    show_full_result_count = False  # it would count the made-up ones
     list_before_template = "admin/auth/user/made_up.html"
     ordering = ("username",)
     filter_horizontal = ()
