@@ -1,7 +1,9 @@
 """What monitoring stores: verdicts, what people decided, questions with known answers, and what configs made of it."""
 
+from monitoring.models.comparisons import Comparison, Preference
 from monitoring.models.datasets import Dataset, DatasetItem, DatasetVersion, RelevantDocument
 from monitoring.models.evaluation import EvaluationItem, EvaluationRun, ItemScore
+from monitoring.models.experiments import Experiment, ExperimentLook, Exposure, Guardrail, Pin, Variant
 from monitoring.models.generation import GeneratedQuestion, Generation, GenerationTask
 from monitoring.models.judging import Backfill, JudgeClaim, JudgeRule, JudgeVersion, Score
 from monitoring.models.quality import JudgeRepeat
@@ -10,21 +12,28 @@ from monitoring.models.topics import Topic, TopicRun, TopicTurn
 
 __all__ = [
     "Backfill",
+    "Comparison",
     "CorrectedAnswer",
     "Dataset",
     "DatasetItem",
     "DatasetVersion",
     "EvaluationItem",
     "EvaluationRun",
+    "Experiment",
+    "ExperimentLook",
+    "Exposure",
     "Flag",
     "GeneratedQuestion",
     "Generation",
     "GenerationTask",
+    "Guardrail",
     "ItemScore",
     "JudgeClaim",
     "JudgeRepeat",
     "JudgeRule",
     "JudgeVersion",
+    "Pin",
+    "Preference",
     "RelevantDocument",
     "Replay",
     "Review",
@@ -33,4 +42,5 @@ __all__ = [
     "Topic",
     "TopicRun",
     "TopicTurn",
+    "Variant",
 ]
