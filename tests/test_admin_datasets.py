@@ -1,43 +1,27 @@
 """Datasets in the admin: who may open which page, what it shows, what it changes, and at what cost in queries."""
 
-import json
-
 import pytest
-from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
-from django_q.models import OrmQ
 
-from chat.models import Collection
-from chat.rag.config import Provider
-from monitoring import tasks
 from monitoring.datasets.drafts import ItemDraft, Relevant
 from monitoring.datasets.names import create_dataset
 from monitoring.datasets.versions import change_dataset
-from monitoring.models import Dataset, DatasetItem, GeneratedQuestion, Generation
-from monitoring.synthetic.orders import resume_generation, start_generation, stop_generation, sweep_generations
-from monitoring.synthetic.planning import Wish
+from monitoring.models import Dataset, DatasetItem, Generation
+from tests.admin_datasets import START, make_id, signed_in, text
 from tests.factories import make_collection, make_document, make_run
-from tests.fakes import FakeLLM
 
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/monitoring/dataset/"
+
 UPLOAD = "/admin/monitoring/dataset/upload/"
-START = "/admin/monitoring/generation/start/"
 
 
 @pytest.fixture
 def operator(client, django_user_model):
     """A browser in which an operator is signed in."""
     return signed_in(client, django_user_model, "operator")
-
-
-def signed_in(client, users, group):
-    user = users.objects.create_user(f"one-{group}", is_staff=True)
-    user.groups.add(Group.objects.get(name=group))
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture
@@ -60,10 +44,6 @@ def golden():
     )
     change_dataset(dataset=dataset, remove=[dataset.items.get(question="Who left?").pk], note="One less.")
     return dataset
-
-
-def text(response):
-    return " ".join(response.content.decode().split())
 
 
 def test_an_empty_list_says_what_to_do(operator):
@@ -184,10 +164,6 @@ def test_a_question_that_cannot_be_added_says_why(operator, golden, values, said
     assert response.status_code == 422
     assert said in text(response)
     assert golden.versions.count() == 2
-
-
-def make_id(name):
-    return Collection.objects.get(name=name).pk
 
 
 def test_a_question_is_corrected_and_earlier_versions_keep_it(operator, golden):
@@ -361,107 +337,3 @@ def test_a_dataset_that_was_evaluated_is_not_deleted(client, staff, golden):
     golden.runs.all().delete()
     client.post(url, {"post": "yes"})
     assert not Dataset.objects.filter(pk=golden.pk).exists()
-
-
-WISH = {
-    "per_document": 2, "multi_document_ratio": 0, "unanswerable_ratio": 0, "seed": 1, "is_checked": "", "model": "",
-}  # fmt: skip
-
-
-def test_questions_are_made_by_the_worker(operator, golden, django_capture_on_commit_callbacks):
-    collection = make_id("faq")
-    with django_capture_on_commit_callbacks(execute=True):
-        response = operator.post(START, {"collection": collection, "name": "made", **WISH})
-
-    generation = Generation.objects.get()
-    assert response.url == generation.get_absolute_url()
-    assert OrmQ.objects.count() == 1
-    assert "Waiting for the worker" in text(operator.get(response.url))
-    assert tasks.generate_questions(generation.pk) == "DONE"
-    page = text(operator.get(response.url))
-    assert "done" in page
-    assert "templates" in page
-    going = operator.get(reverse("admin:monitoring_generation_going", args=[generation.pk]))
-    assert going["HX-Refresh"] == "true"
-    assert tasks.generate_questions(generation.pk) == "stopped"
-
-
-def test_the_page_of_an_order_shows_what_was_dropped_and_why(operator, golden):
-    generation = start_generation(dataset_name="made", collection=golden.items.first().collection, wish=Wish(1, 0, 0))
-    task = generation.tasks.first()
-    for outcome, reason in (("KEPT", ""), ("COPIED", "all of its words are in one sentence")):
-        GeneratedQuestion.objects.create(
-            generation=generation, task=task, question=f"Is it {outcome}?", outcome=outcome, reason=reason
-        )
-
-    page = text(operator.get(generation.get_absolute_url(), {"outcome": "DROPPED"}))
-
-    assert "Is it COPIED?" in page
-    assert "copied from its document: all of its words are in one sentence" in page
-    assert "Is it KEPT?" not in page
-
-
-def test_the_form_says_what_it_would_cost(operator, golden, settings):
-    with FakeLLM() as server:
-        settings.PROVIDERS = {"fake": Provider("fake", server.base_url)}
-        server.models = ("writer",)
-        values = {"collection": make_id("faq"), "name": "", **WISH}
-
-        templates = text(operator.post(reverse("admin:monitoring_generation_estimate"), values))
-        model = text(operator.post(reverse("admin:monitoring_generation_estimate"), {**values, "model": "fake/writer"}))
-
-    assert "<dd>4</dd>" in templates
-    assert "<dd>none</dd>" in templates
-    assert "unknown" in model
-    assert not Generation.objects.exists()
-
-
-def test_an_order_is_stopped_and_goes_on(operator, golden, django_capture_on_commit_callbacks):
-    generation = start_generation(dataset_name="made", collection=golden.items.first().collection, wish=Wish(1, 0, 0))
-
-    operator.post(reverse("admin:monitoring_generation_stop", args=[generation.pk]))
-    generation.refresh_from_db()
-    assert generation.status == "STOPPED"
-    assert tasks.generate_questions(generation.pk) == "stopped"
-    with django_capture_on_commit_callbacks(execute=True):
-        operator.post(reverse("admin:monitoring_generation_resume", args=[generation.pk]))
-
-    assert OrmQ.objects.count() == 1
-    assert tasks.generate_questions(generation.pk) == "DONE"
-    with pytest.raises(Exception, match="is not stopped"):
-        resume_generation(generation=generation)
-
-
-def test_a_stop_is_heard_between_two_requests(golden):
-    generation = start_generation(dataset_name="made", collection=golden.items.first().collection, wish=Wish(1, 0, 0))
-    Generation.objects.filter(pk=generation.pk).update(status="RUNNING")
-
-    stop_generation(generation=generation)
-
-    assert tasks.generate_questions(generation.pk) == "STOPPED"
-
-
-def test_a_slice_that_is_over_waits_in_the_queue_again(golden):
-    generation = start_generation(dataset_name="made", collection=golden.items.first().collection, wish=Wish(1, 0, 0))
-
-    assert tasks.generate_questions(generation.pk, seconds=-1) == "QUEUED"
-
-    assert OrmQ.objects.count() == 1
-
-
-def test_an_order_whose_process_died_is_taken_up_again_only_if_it_is_the_workers(golden):
-    mine, other = (
-        start_generation(dataset_name=name, collection=golden.items.first().collection, wish=Wish(1, 0, 0))
-        for name in ("mine", "other")
-    )
-    Generation.objects.update(status="RUNNING", heartbeat_at="2020-01-01T00:00Z")
-    Generation.objects.filter(pk=other.pk).update(in_worker=False)
-
-    assert sweep_generations() == 1
-    assert sweep_generations() == 0
-
-    assert json.dumps([task.task["args"] for task in OrmQ.objects.all()]) == f"[[{mine.pk}]]"
-
-
-def test_without_documents_the_form_says_what_to_do(operator):
-    assert "There are no documents yet" in text(operator.get(START))
