@@ -115,3 +115,12 @@ def test_on_a_phone_and_in_the_dark_nothing_sticks_out(sign_in, collection):
     expect(page.locator("#figures")).to_contain_text("Nothing was asked in this time")
     assert re.search(r"range=own&since=2026-01-01", page.url)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_without_scripts_the_figures_are_a_click_away(sign_in, collection):
+    page = sign_in("root", "/admin/", java_script_enabled=False)
+
+    page.get_by_role("link", name="Show the figures").click()
+
+    expect(page.locator("#tile-turns strong")).to_be_visible()
+    expect(page.locator("#chart-turns .db-point").first).to_be_attached()
