@@ -1,44 +1,20 @@
-"""Figures of the reports: each by hand on a small world, filters, steps, groups, intervals, and who may read them."""
+"""Figures of the reports: each by hand on a small world."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import pytest
-from django.conf import settings
-from django.db import DataError, ProgrammingError, connection, transaction
 from scipy.stats import binomtest
 
-from chat.models import Conversation, ImplicitSignal, LLMCall, Turn
-from monitoring.judges.criteria import CRITERIA
+from chat.models import ImplicitSignal, LLMCall
 from monitoring.models import JudgeVersion, Score
 from monitoring.quality.errors import refresh_judge_errors
-from monitoring.reports import REPORTS, Filters, read, refresh
+from monitoring.reports import Filters, read
 from monitoring.reports.judge_errors import JudgeError, store_judge_errors
-from tests.factories import (
-    make_call,
-    make_collection,
-    make_config,
-    make_conversation,
-    make_evaluation_item,
-    make_feedback,
-    make_run,
-    make_turn,
-    make_user,
-)
+from tests.factories import make_call, make_conversation, make_evaluation_item, make_feedback, make_run, make_user
+from tests.reported import DAY, NOON, ask, only, score
 
 pytestmark = pytest.mark.django_db
-
-NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-DAY = Filters(NOON - timedelta(hours=12), NOON + timedelta(hours=12))
-
-
-def ask(at: datetime, **values) -> Turn:
-    """Return an answered turn asked at that time."""
-    turn = make_turn(**values)
-    Turn.objects.filter(pk=turn.pk).update(created_at=at)
-    turn.created_at = at
-    return turn
 
 
 def judge(**values) -> JudgeVersion:
@@ -53,28 +29,6 @@ def judge(**values) -> JudgeVersion:
             **values,
         }
     )
-
-
-def score(turn: Turn, version: JudgeVersion, label: str, value: float | None) -> Score:
-    return Score.objects.create(
-        turn=turn,
-        name=version.criterion,
-        source="JUDGE",
-        judge_version=version,
-        value=value,
-        label=label,
-        error="" if value is not None else "no verdict",
-    )
-
-
-def raw() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL ragsite.reports = 'raw'")
-
-
-def only(rows: list[dict]) -> dict:
-    assert len(rows) == 1
-    return rows[0]
 
 
 def test_questions_and_what_became_of_them():
@@ -125,77 +79,6 @@ def test_nothing_is_no_zero():
     assert only(read("answer_cost", DAY))["usd_per_answer"] is None
     assert only(read("retrieval", DAY))["mean_top_similarity"] is None
     assert read("scores", DAY) == []
-
-
-def test_filters_leave_out_what_does_not_match():
-    collection, config = make_collection(), make_config()
-    ask(NOON, collection=collection, config=config, model="openai/a")
-    ask(NOON, model="openai/b")
-    ask(NOON, origin="SYNTHETIC")
-
-    def turns(**filters):
-        return only(read("turns", Filters(DAY.since, DAY.until, **filters)))["turns"]
-
-    assert turns() == 2
-    assert turns(origin="SYNTHETIC") == 1
-    assert turns(collection_id=collection.pk) == 1
-    assert turns(config_id=config.pk) == 1
-    assert turns(model="openai/b") == 1
-    assert turns(model="openai/b", config_id=config.pk) == 0
-
-
-def test_groups_have_names_for_people():
-    collection, config = make_collection(name="Handbook"), make_config(name="fast")
-    for _ in range(2):
-        ask(NOON, collection=collection, config=config, model="openai/a")
-    ask(NOON, collection=None, config=config, model="openai/b")
-
-    by_collection = read("turns", DAY, by="collection")
-    by_config = read("turns", DAY, by="config")
-
-    assert [(row["key"], row["label"], row["turns"]) for row in by_collection] == [
-        (str(collection.pk), "Handbook", 2),
-        ("0", "all collections", 1),
-    ]
-    assert [(row["label"], row["turns"]) for row in by_config] == [("fast v1", 3)]
-    assert [(row["key"], row["turns"]) for row in read("turns", DAY, by="model")] == [("openai/a", 2), ("openai/b", 1)]
-
-
-def test_each_step_is_there_also_the_empty_ones():
-    ask(NOON + timedelta(minutes=59))
-    ask(NOON + timedelta(hours=2))
-    filters = Filters(NOON, NOON + timedelta(hours=3))
-
-    rows = read("turns", filters, step=timedelta(hours=1))
-
-    assert [(row["at"].hour, row["turns"], row["error_ratio"]) for row in rows] == [
-        (12, 1, 0.0),
-        (13, 0, None),
-        (14, 1, 0.0),
-    ]
-
-
-def test_steps_shorter_than_an_hour():
-    ask(NOON + timedelta(minutes=7))
-    ask(NOON + timedelta(minutes=12))
-    filters = Filters(NOON + timedelta(minutes=6), NOON + timedelta(minutes=15))
-
-    rows = read("turns", filters, step=timedelta(minutes=5))
-
-    assert [(row["at"].minute, row["turns"]) for row in rows] == [(5, 1), (10, 1)]
-
-
-def test_days_begin_at_midnight_of_the_zone():
-    berlin = ZoneInfo("Europe/Berlin")
-    before, after = datetime(2026, 3, 29, 0, 30, tzinfo=berlin), datetime(2026, 3, 30, 0, 30, tzinfo=berlin)  # 23 hours
-    ask(before)
-    ask(after)
-    filters = Filters(before - timedelta(hours=2), after + timedelta(hours=2), zone="Europe/Berlin")
-
-    rows = read("turns", filters, step=timedelta(days=1))
-
-    local = [(row["at"].astimezone(berlin).strftime("%d %H:%M"), row["turns"]) for row in rows]
-    assert local == [("28 00:00", 0), ("29 00:00", 1), ("30 00:00", 1)]
 
 
 def test_latency_by_histogram_is_near_the_exact_quantile():
@@ -384,83 +267,3 @@ def test_runs_of_evaluations():
     row = only(read("evaluation_scores", filters))
 
     assert (row["run_id"], row["measure"], row["n"], row["unscored"], row["mean"]) == (run.pk, "hit_rate", 2, 1, 0.5)
-
-
-@pytest.mark.parametrize("name", REPORTS)
-def test_registry_names_the_columns_of_each_report(name):
-    report = REPORTS[name]
-    shared = () if report.shape != "figures" else ("at", "key", "label")
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT proargnames FROM pg_proc WHERE proname = %s AND pronamespace = 'reports'::regnamespace", [name]
-        )
-        names = cursor.fetchone()[0]
-
-    columns = [*shared, *(column.name for column in report.columns)]
-
-    assert names[len(names) - len(columns) :] == columns
-    assert len(set(columns)) == len(columns) or name == "scores"
-    for column in report.columns:
-        assert column.title and column.description
-        assert not column.interval or set(column.interval) <= set(columns)
-        assert not column.n or column.n in columns
-
-
-@pytest.mark.parametrize(
-    ("arguments", "problem"),
-    [
-        ({"name": "nothing"}, "There is no report 'nothing'"),
-        ({"name": "turns", "by": "user"}, "turns is not grouped by 'user'"),
-        ({"name": "turns", "step": timedelta(seconds=1)}, "no steps of 0:00:01"),
-        ({"name": "storage", "step": timedelta(hours=1)}, "no steps"),
-        ({"name": "turns", "measure": "total"}, "turns does not know measure"),
-    ],
-)
-def test_wrong_questions_are_refused(arguments, problem):
-    with pytest.raises(ValueError, match=problem):
-        read(arguments.pop("name"), DAY, **arguments)
-
-
-def test_wrong_groups_are_refused_in_sql_too():
-    with pytest.raises(DataError, match='not "user"'), transaction.atomic(), connection.cursor() as cursor:
-        ask(NOON)
-        cursor.execute("SELECT * FROM reports.turns(%s, %s, by => 'user')", [DAY.since, DAY.until])
-
-
-def test_failing_labels_are_those_of_the_criteria():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT name, label FROM reports.failing_label")
-        stored = set(cursor.fetchall())
-
-    assert stored == {(criterion.name, label) for criterion in CRITERIA.values() for label in criterion.failing}
-
-
-def test_reader_sees_figures_and_no_table():
-    ask(NOON)
-    refresh()
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL ROLE reports_reader")
-        cursor.execute("SELECT turns FROM reports.turns(%s, %s)", [DAY.since, DAY.until])
-        assert cursor.fetchone() == (1,)
-        cursor.execute("SELECT count(*) FROM reports.turn")
-        assert cursor.fetchone() == (1,)
-        for refused in ("chat_turn", "auth_user", "reports.turn_hour", "reports.change"):
-            with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
-                cursor.execute(f"SELECT count(*) FROM {refused}")  # a constant of this test
-        cursor.execute("RESET ROLE")
-
-
-def test_facts_have_no_text_of_people():
-    turn = ask(NOON, question="A secret question", answer="A secret answer")
-    make_feedback(turn=turn, comment="A secret comment")
-    Conversation.objects.update(title="A secret title")
-    with connection.cursor() as cursor:
-        for view in ("turn", "feedback", "signal", "score", "call"):
-            cursor.execute(f"SELECT fact::text FROM reports.{view} AS fact")  # a constant of this test
-            assert "secret" not in str(cursor.fetchall())
-
-
-def test_handbook_names_each_report():
-    handbook = (settings.BASE_DIR / "docs" / "figures.md").read_text()
-
-    assert [name for name in REPORTS if f"`{name}`" not in handbook] == []
