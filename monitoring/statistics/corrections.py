@@ -1,9 +1,9 @@
 """Several figures of one experiment: the more are looked at, the more of them differ by chance.
 
 The primary figure decides alone and is tested at alpha. What stands beside it, secondary figures, guardrails and
-further variants, shares one alpha more: intervals by Bonferroni (each at alpha / m, so that all hold at once), decisions
-by Holm's method on p-values that hold at all looks (sequence_p_value), which finds no less. Both hold for figures that
-depend on each other, as these do: they come from the same answers.
+further variants, shares one alpha more: intervals by Bonferroni (each at alpha / m, so that all hold at once),
+decisions by Holm's method on p-values that hold at all looks (sequence_p_value), which finds no less. Both hold for
+figures that depend on each other, as these do: they come from the same answers.
 """
 
 from collections.abc import Mapping
