@@ -49,3 +49,15 @@ class TopicError(MonitoringError):
     """Questions cannot be grouped as asked."""
 
     code = "topics"
+
+
+class ComparisonError(MonitoringError):
+    """Answers cannot be compared by people as asked."""
+
+    code = "comparison"
+
+
+class ExperimentError(MonitoringError):
+    """An experiment cannot be changed, started, stopped or concluded as asked."""
+
+    code = "experiment"

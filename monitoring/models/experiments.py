@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 from django.urls import reverse
 
 from chat.models import Collection, Conversation, PipelineConfig, Turn
@@ -54,8 +56,8 @@ class Experiment(models.Model):
         max_length=12,
         choices=Unit,
         default=Unit.USER,
-        help_text="What is divided. Users keep their variant everywhere; conversations need fewer people, but one person"
-        " may meet both.",
+        help_text="What is divided. Users keep their variant everywhere; conversations need fewer people, but one"
+        " person may meet both.",
     )
     origin = models.CharField(
         max_length=10, choices=Origin, default=Origin.USER, editable=False, help_text="Whose turns count."
@@ -139,6 +141,17 @@ class Experiment(models.Model):
             models.CheckConstraint(
                 name="monitoring_experiment_buckets",
                 condition=Q(first_bucket__isnull=True) | Q(first_bucket__lte=BUCKETS - F("traffic")),
+            ),
+            # Nobody is in two at once. Synthetic users are nobody.
+            ExclusionConstraint(
+                name="monitoring_experiment_layers",
+                expressions=[
+                    (
+                        Func(F("first_bucket"), F("first_bucket") + F("traffic"), function="int4range"),
+                        RangeOperators.OVERLAPS,
+                    )
+                ],
+                condition=Q(status="RUNNING") & ~Q(origin="SYNTHETIC"),
             ),
         ]
 

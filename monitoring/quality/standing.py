@@ -95,12 +95,14 @@ def _store(version: JudgeVersion, gate: Gate) -> bool:
         changed = others.update(standing=gate.standing) == 1
         if changed:
             message = f"{gate.standing.label.capitalize()}: {gate.reason}"
-            LogEntry.objects.log_actions(_author().pk, [version], CHANGE, change_message=message, single_object=True)
+            author = system_author()
+            LogEntry.objects.log_actions(author.pk, [version], CHANGE, change_message=message, single_object=True)
     version.standing = gate.standing
     return changed
 
 
-def _author() -> Any:
+def system_author() -> Any:
+    """Return the account that the history names where no person did it; nobody can sign in with it."""
     users = get_user_model()._default_manager
     author, _ = users.get_or_create(username=SYSTEM_USERNAME, defaults={"is_active": False, "password": "!"})
     return author
