@@ -8,9 +8,9 @@ units, not between answers. The figure R = sum(x) / sum(y), of a unit's numerato
 (the delta method: Deng, Knoblich and Lu, Applying the delta method in metric analytics, KDD 2018). It needs six sums
 and no row, and units without anything to count add nothing to it.
 
-Where few votes are given, all can be the same, and the formula sees no spread at all. For shares two units more are
-counted in the spread, one with all of what it has and one with nothing of it, as Agresti and Caffo do for the
-difference of two proportions (Simple and effective confidence intervals, 2000). The difference stays as observed.
+Where few votes are given, all can be the same, and the formula sees no spread at all. For shares two votes more are
+counted in the spread, one up and one not, as Agresti and Caffo do for the difference of two proportions (Simple and
+effective confidence intervals, 2000). The difference stays as observed.
 """
 
 import math
@@ -49,12 +49,9 @@ class Sums:
 
     @property
     def share_variance(self) -> float | None:
-        """Of a ratio of parts to wholes (0 <= x <= y for each unit), with two units more; see above."""
-        if self.y <= 0:
-            return None
-        usual = self.yy / self.y  # what a unit has to count, seen from an answer
-        share = (self.x + usual) / (self.y + 2 * usual)
-        return self._variance(usual**2 * (share**2 + (1 - share) ** 2))
+        """Of a ratio of some to all that is counted (0 <= x <= y for each unit), with two more; see above."""
+        share = (self.x + 1) / (self.y + 2)
+        return self._variance(share**2 + (1 - share) ** 2)
 
     def _variance(self, more: float) -> float | None:
         ratio = self.ratio

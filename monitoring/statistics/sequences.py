@@ -18,6 +18,7 @@ where users come back and what is known of them grows without new users.
 """
 
 import math
+from functools import lru_cache
 
 from scipy.special import lambertw
 from scipy.stats import norm
@@ -25,6 +26,7 @@ from scipy.stats import norm
 from monitoring.statistics.ratios import Difference
 
 
+@lru_cache(maxsize=64)
 def tuned(alpha: float) -> float:
     """Return u at which the interval is narrowest: the u with u - log(1 + u) = -2 log(alpha)."""
     if not 0 < alpha < 1:
