@@ -101,6 +101,7 @@ NAVIGATION = [
         "items": [
             _link("Datasets", "dataset", "monitoring.dataset"),
             _link("Evaluation runs", "labs", "monitoring.evaluationrun"),
+            _link("Blind comparisons", "balance", "monitoring.comparison"),
         ],
     },
     {

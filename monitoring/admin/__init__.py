@@ -1,6 +1,7 @@
 """The admin of what monitoring has: one file an area."""
 
 from monitoring.admin import (
+    comparisons,
     datasets,
     flags,
     generations,
@@ -14,6 +15,7 @@ from monitoring.admin import (
 )
 
 __all__ = [
+    "comparisons",
     "datasets",
     "flags",
     "generations",

@@ -3,6 +3,8 @@
 Wins between pipeline configs are turned into strengths (monitoring.statistics.bradley_terry).
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -10,6 +12,12 @@ from django.urls import reverse
 
 from monitoring.models.evaluation import EvaluationItem, EvaluationRun
 from monitoring.models.experiments import Experiment
+
+
+class ComparisonQuerySet(models.QuerySet["Comparison"]):
+    def pickable_by(self, user: Any) -> "ComparisonQuerySet":
+        """Those that this person may be asked about: reviewers all, others what is open to users."""
+        return self if user.has_perm("monitoring.add_preference") else self.filter(is_open_to_users=True)
 
 
 class Comparison(models.Model):
@@ -28,6 +36,8 @@ class Comparison(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     closed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ComparisonQuerySet.as_manager()
 
     class Meta:
         ordering = ["-pk"]
