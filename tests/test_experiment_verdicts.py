@@ -65,6 +65,13 @@ SPLIT = [("A", 1100, 0.5), ("B", 900, 0.5)]
             True,
         ),
         (
+            {"guardrails": (guardrail("total_seconds", (-0.4, 0.1), "open"),), "is_running": False},
+            "better",
+            "“B” answers are liked more: 71 % against 64 % thumbs up, difference between +2 and +12 points.",
+            "Make “B” the default.",
+            True,
+        ),
+        (
             {"primary": compared(ends=(-0.025, 0.028))},
             "no_difference",
             "No difference larger than 3 points in thumbs-up rate between “B” and the control: it is between -2 and +3"
@@ -121,7 +128,7 @@ SPLIT = [("A", 1100, 0.5), ("B", 900, 0.5)]
             False,
         ),
         (
-            {"days": 2.0, "units": 40},
+            {"days": 2.9, "units": 40},
             "early",
             "Too early to say: 2 of at least 7 days and 40 of at least 100 users in each variant.",
             "Wait. A difference of 3 points takes about 1,900 users in both variants; there are 1,000.",

@@ -146,7 +146,7 @@ def _missing(situation: Situation) -> bool:
 def _early(situation: Situation) -> Verdict:
     wanted = []
     if situation.days < situation.minimum_days:
-        wanted.append(f"{situation.days:.0f} of at least {_days(situation.minimum_days)}")
+        wanted.append(f"{int(situation.days)} of at least {_days(situation.minimum_days)}")
     fewest = min(situation.units, situation.control_units)
     if fewest < situation.minimum_units:
         wanted.append(f"{fewest:,} of at least {situation.minimum_units:,} {situation.unit} in each variant")
@@ -185,7 +185,7 @@ def _of_aa(situation: Situation) -> Verdict:
 
 def _sure(situation: Situation) -> Verdict:
     one = situation.primary
-    text = f"{_named(situation)} {_said_of(one)}, safe to stop."
+    text = f"{_named(situation)} {_said_of(one)}{_safe(situation)}."
     if one.is_worse:
         return Verdict("worse", text, "Keep the control.", True, situation.variant_id)
     advice = f"Make {_named(situation)} the default."
@@ -194,10 +194,21 @@ def _sure(situation: Situation) -> Verdict:
         advice = (
             f"The difference is there, but smaller than {size}: make {_named(situation)} the default if it is worth it."
         )
-    if open_ones := [each for each in situation.guardrails if each.state != "kept"]:
+    if open_ones := [each for each in situation.guardrails if _is_doubtful(each)]:
         titles = " and ".join(each.kpi.title.lower() for each in open_ones)
         advice = f"Make {_named(situation)} the default if you can live with not being sure about {titles} yet."
     return Verdict("better", text, advice, True, situation.variant_id)
+
+
+def _safe(situation: Situation) -> str:
+    return ", safe to stop" if situation.is_running else ""
+
+
+def _is_doubtful(guardrail: Compared) -> bool:
+    """Whether it may be broken for all one knows, and looks like it or is not known at all."""
+    if guardrail.state == "kept":
+        return False
+    return guardrail.difference is None or not guardrail.kpi.is_better(guardrail.difference)
 
 
 def _unsure(situation: Situation) -> Verdict:
@@ -215,7 +226,7 @@ def _unsure(situation: Situation) -> Verdict:
         return Verdict(
             "no_difference",
             f"No difference larger than {size} in {one.kpi.title.lower()} between {_named(situation)} and the control:"
-            f" it is {one.kpi.between(one.low, one.high)}, safe to stop.",
+            f" it is {one.kpi.between(one.low, one.high)}{_safe(situation)}.",
             "Keep what is cheaper or simpler.",
             True,
             situation.variant_id,
