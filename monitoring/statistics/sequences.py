@@ -20,8 +20,7 @@ where users come back and what is known of them grows without new users.
 import math
 from functools import lru_cache
 
-from scipy.special import lambertw
-from scipy.stats import norm
+from scipy.special import lambertw, ndtri
 
 from monitoring.statistics.ratios import Difference
 
@@ -57,7 +56,7 @@ def sequence_p_value(difference: Difference, *, alpha: float, planned_units: flo
 
 def fixed_interval(difference: Difference, *, alpha: float) -> tuple[float, float]:
     """Return the usual interval, which holds for who looks once, at a time fixed before; for comparison only."""
-    reach = float(norm.isf(alpha / 2)) * difference.error
+    reach = float(-ndtri(alpha / 2)) * difference.error
     return difference.value - reach, difference.value + reach
 
 
