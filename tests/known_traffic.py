@@ -11,7 +11,15 @@ from decimal import Decimal
 from django.utils import timezone
 
 from chat.models import Collection, Feedback, PipelineConfig, Turn
-from monitoring.models import EvaluationRun, JudgeVersion
+from monitoring.models import (
+    EvaluationRun,
+    Experiment,
+    ExperimentLook,
+    Exposure,
+    Guardrail,
+    JudgeVersion,
+    Variant,
+)
 from tests.factories import (
     make_call,
     make_collection,
@@ -92,6 +100,7 @@ def make_known_traffic() -> KnownTraffic:
     make_verdict(others[0], judge, "UNSUPPORTED")
     make_verdict(turns[3], make_version(judge="relevance_offline", criterion="relevance"), "RELEVANT")
     make_review_item(turns[7])
+    _divide(turns[0], config, now - timedelta(minutes=10))
     run = make_run(config=config)
     for value in (1.0, 0.0):
         make_evaluation_item(run=run, scores={"rr": value})
@@ -101,6 +110,31 @@ def make_known_traffic() -> KnownTraffic:
 def _vote(turns: list[Turn]) -> None:
     for number, value in ((3, 1), (4, 1), (5, 1), (8, -1)):
         make_feedback(turn=turns[number], value=Feedback.Value(value), comment="Too slow." if value < 0 else "")
+
+
+def _divide(turn: Turn, config: PipelineConfig, looked_at: datetime) -> None:
+    """An experiment of this config and another one, whose only user met the control; it was looked at once."""
+    experiment = Experiment.objects.create(
+        name="Another prompt",
+        primary_kpi="up_ratio",
+        smallest_effect=0.05,
+        status=Experiment.Status.RUNNING,
+        first_bucket=0,
+        started_at=looked_at - timedelta(days=1),
+    )
+    control, other = (
+        Variant.objects.create(experiment=experiment, name=name, config=each, share=5000, is_control=name == "A")
+        for name, each in (("A", config), ("B", make_config()))
+    )
+    Guardrail.objects.create(experiment=experiment, kpi="error_ratio", margin=0.01)
+    user = turn.conversation.user
+    Exposure.objects.create(
+        experiment=experiment, variant=control, user=user, turn=turn, unit_key=str(user.pk), exposed_at=looked_at
+    )
+    for kpi in (experiment.primary_kpi, "error_ratio"):
+        ExperimentLook.objects.create(
+            experiment=experiment, variant=other, kpi=kpi, looked_at=looked_at, units=1, control=0.75
+        )
 
 
 def _ask_at(turn: Turn, moment: datetime) -> None:

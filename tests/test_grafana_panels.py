@@ -183,11 +183,15 @@ def test_reader_has_no_right_that_is_not_listed_here(reader):
         "reports.collection",
         "reports.config",
         "reports.evaluation_run",
+        "reports.experiment",
+        "reports.experiment_look",
+        "reports.exposure",
         "reports.feedback",
         "reports.judge_version",
         "reports.score",
         "reports.signal",
         "reports.turn",
+        "reports.variant",
     }
     assert callable_functions == {*REPORTS, "site_url"}
 

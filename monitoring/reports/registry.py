@@ -245,6 +245,33 @@ EVALUATION_SCORES = Report(
     shape="range",
 )
 
+EXPERIMENTS = Report(
+    "experiments",
+    "Experiments",
+    "What was known of each experiment at its last look: each KPI of each variant against the control, in the KPI's own"
+    " unit.",
+    (
+        Column("experiment_id", "Experiment", "id", "Its number."),
+        Column("at", "Looked at", "time", "When this was known."),
+        Column("experiment", "Experiment", "text", "Its name."),
+        Column("status", "Status", "text", "RUNNING, STOPPED or CONCLUDED."),
+        Column("origin", "Origin", "text", "Whose questions count."),
+        Column("variant", "Variant", "text", "What is compared with the control."),
+        Column("kpi", "KPI", "text", "What is compared."),
+        Column("role", "Role", "text", "primary: it decides; guardrail: it must not get worse; secondary."),
+        _count("units", "Units", "Users or conversations of both with something to count."),
+        Column("control", "Control", "score", "The control's figure.", None, "units"),
+        Column("value", "Value", "score", "The variant's figure.", None, "units"),
+        Column("difference", "Difference", "score", "Variant less control.", ("low", "high"), "units"),
+        Column("low", "Difference, from", "score", "Lower end of the interval that holds at all looks."),
+        Column("high", "Difference, to", "score", "Upper end of the interval that holds at all looks."),
+        Column("fixed_low", "One look, from", "score", "Lower end of the interval for who looks once."),
+        Column("fixed_high", "One look, to", "score", "Upper end of the interval for who looks once."),
+    ),
+    ("",),
+    shape="range",
+)
+
 STORAGE = Report(
     "storage",
     "Storage of vectors",
@@ -273,6 +300,7 @@ REPORTS: Mapping[str, Report] = {
         REVIEW_QUEUE,
         REVIEWS,
         EVALUATION_SCORES,
+        EXPERIMENTS,
         STORAGE,
     )
 }

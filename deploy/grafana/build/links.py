@@ -8,6 +8,7 @@ TURNS = f"{SITE}/admin/chat/turn/"
 TURN = TURNS + "${__data.fields.turn}/change/"
 CONVERSATION = SITE + "/admin/chat/conversation/${__data.fields.conversation}/change/"
 RUN = SITE + "/admin/monitoring/evaluationrun/${__data.fields.run}/change/"
+EXPERIMENT = SITE + "/admin/monitoring/experiment/${__data.fields.id}/change/"
 REVIEWS = f"{SITE}/admin/monitoring/reviewitem/"
 DASHBOARD = f"{SITE}/admin/"
 _RANGE = {

@@ -1,11 +1,13 @@
-"""Experiments: pipeline configs side by side on the same traffic.
+"""Experiments, in which users are divided by lot; and below them all pipeline configs side by side.
 
-Which config answered was chosen by people or by the default, not drawn by lot: a difference may come from who asked.
+Which of these answered was chosen by people or by the default where no experiment ran: a difference between configs may
+come from who asked.
 """
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from deploy.grafana.build.board import board
+from deploy.grafana.build.boards.divided import divided
 from deploy.grafana.build.links import turns
 from deploy.grafana.build.panels import NUMBER, RATIO, SECONDS, USD, PanelBuilder, lines, rows
 from deploy.grafana.build.sql import Sql, call, select
@@ -22,8 +24,9 @@ def experiments() -> Dashboard:
     return board(
         "ragsite-experiments",
         "ragsite: Experiments",
-        f"Pipeline configs side by side. {NOT_BY_LOT}",
+        f"Experiments, and pipeline configs side by side. Outside of experiments: {NOT_BY_LOT}",
         {
+            "Experiments: users divided by lot": divided(),
             "Which config is better?": [_traffic(), _liked(), _scores(), _speed(), _cost()],
             "Over time": [_asked(), _up(), _grounded(), _p95()],
         },

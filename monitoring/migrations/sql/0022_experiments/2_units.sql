@@ -1,0 +1,215 @@
+-- KPIs: what is counted of each unit (a user or a conversation), as a numerator x and a denominator y. A figure is sum(x) / sum(y).
+-- The words "answer", "failed", "refusal" and "failing" are those of the facts, so that the sums over the turns of a config are
+-- the figures of the reports. Units without anything to count are left out.
+--
+-- Either of an experiment: units that met a variant and are not pinned; their turns of that variant's config from then on until it
+-- stopped, of the experiment's origin and collections. Or, where experiment_id is null, of all traffic of an origin since `since`
+-- (all configs where config_id is null; all collections where collection_ids is null). Conversations whose user chose a config are
+-- left out of both. Verdicts count of one version of a judge for each criterion: the one with the most.
+CREATE FUNCTION reports.kpi_units(
+    experiment_id bigint,
+    until timestamptz,
+    since timestamptz DEFAULT NULL,
+    unit text DEFAULT 'USER',
+    origin text DEFAULT 'USER',
+    collection_ids bigint[] DEFAULT NULL,
+    config_id bigint DEFAULT NULL)
+RETURNS TABLE (variant_id bigint, unit_key text, kpi text, judge_version_id bigint, x double precision, y double precision)
+LANGUAGE sql STABLE -- nothing else, so that it is planned as a part of the query that asks
+AS $$
+    WITH met AS MATERIALIZED (
+        SELECT exposure.variant_id,
+               variant.config_id,
+               exposure.user_id,
+               CASE WHEN experiment.unit = 'CONVERSATION' THEN exposure.conversation_id END AS conversation_id,
+               exposure.exposed_at AS begins_at,
+               least(experiment.stopped_at, $2) AS ends_at, -- least() leaves out null
+               experiment.unit,
+               experiment.origin,
+               (SELECT array_agg(chosen.collection_id) FROM monitoring_experiment_collections AS chosen
+                 WHERE chosen.experiment_id = $1) AS collection_ids
+          FROM reports.exposure AS exposure
+          JOIN reports.variant AS variant ON variant.variant_id = exposure.variant_id
+          JOIN reports.experiment AS experiment ON experiment.experiment_id = exposure.experiment_id
+         WHERE exposure.experiment_id = $1
+           AND exposure.exposed_at < $2
+           AND NOT exposure.is_pinned
+    ), place AS ( -- the conversations of each unit
+        SELECT met.*, conversation.id AS in_conversation, met.user_id::text AS unit_key
+          FROM met
+          JOIN chat_conversation AS conversation ON conversation.user_id = met.user_id
+         WHERE met.unit = 'USER' AND conversation.config_id IS NULL
+         UNION ALL
+        SELECT met.*, conversation.id, conversation.id::text
+          FROM met
+          JOIN chat_conversation AS conversation ON conversation.id = met.conversation_id
+         WHERE met.unit = 'CONVERSATION' AND conversation.config_id IS NULL
+    ), counted AS MATERIALIZED (
+        SELECT place.variant_id,
+               place.unit_key,
+               turn.turn_id,
+               turn.conversation_id,
+               turn.is_answer,
+               turn.is_failed,
+               turn.is_unfinished,
+               turn.is_refusal,
+               turn.first_token_seconds,
+               turn.total_seconds,
+               turn.cost_usd
+          FROM place
+          JOIN reports.turn AS turn ON turn.conversation_id = place.in_conversation
+         WHERE turn.config_id = place.config_id
+           AND turn.origin = place.origin
+           AND turn.created_at >= place.begins_at
+           AND turn.created_at < place.ends_at
+           AND (place.collection_ids IS NULL OR turn.collection_id = ANY (place.collection_ids))
+         UNION ALL
+        SELECT 0,
+               CASE $4 WHEN 'USER' THEN conversation.user_id::text ELSE conversation.id::text END,
+               turn.turn_id,
+               turn.conversation_id,
+               turn.is_answer,
+               turn.is_failed,
+               turn.is_unfinished,
+               turn.is_refusal,
+               turn.first_token_seconds,
+               turn.total_seconds,
+               turn.cost_usd
+          FROM reports.turn AS turn
+          JOIN chat_conversation AS conversation ON conversation.id = turn.conversation_id
+         WHERE $1 IS NULL
+           AND turn.created_at >= $3
+           AND turn.created_at < $2
+           AND turn.origin = $5
+           AND ($6 IS NULL OR turn.collection_id = ANY ($6))
+           AND ($7 IS NULL OR turn.config_id = $7)
+           AND conversation.config_id IS NULL
+           AND ($4 <> 'USER' OR conversation.user_id IS NOT NULL)
+    ), asked AS (
+        SELECT counted.variant_id,
+               counted.unit_key,
+               count(*) FILTER (WHERE is_answer) AS answers,
+               count(*) FILTER (WHERE is_failed) AS failed,
+               count(*) FILTER (WHERE NOT is_unfinished) AS finished,
+               count(*) FILTER (WHERE is_refusal) AS refusals,
+               count(DISTINCT counted.conversation_id) AS conversations,
+               count(first_token_seconds) AS first_tokens,
+               sum(first_token_seconds) AS first_token_seconds,
+               count(total_seconds) AS totals,
+               sum(total_seconds) AS total_seconds,
+               count(cost_usd) FILTER (WHERE is_answer) AS known_costs,
+               sum(cost_usd) FILTER (WHERE is_answer)::double precision AS cost_usd
+          FROM counted
+         GROUP BY 1, 2
+    ), voted AS (
+        SELECT counted.variant_id,
+               counted.unit_key,
+               count(*) AS votes,
+               count(*) FILTER (WHERE feedback.value = 1) AS up,
+               count(DISTINCT feedback.turn_id) AS rated
+          FROM counted
+          JOIN reports.feedback AS feedback ON feedback.turn_id = counted.turn_id
+         GROUP BY 1, 2
+    ), again AS (
+        SELECT counted.variant_id, counted.unit_key, count(DISTINCT signal.turn_id) AS asked_again
+          FROM counted
+          JOIN reports.signal AS signal ON signal.turn_id = counted.turn_id
+         WHERE signal.kind IN ('REGENERATE', 'EDIT')
+           AND counted.is_answer
+         GROUP BY 1, 2
+    ), judged AS MATERIALIZED (
+        SELECT counted.variant_id,
+               counted.unit_key,
+               score.name,
+               score.judge_version_id,
+               count(*) AS scored,
+               count(*) FILTER (WHERE score.is_failing) AS failing,
+               sum(score.value) AS value_sum
+          FROM counted
+          JOIN reports.score AS score ON score.turn_id = counted.turn_id
+         WHERE score.source = 'JUDGE'
+           AND score.name IN ('groundedness', 'relevance', 'question_toxicity')
+           AND score.value IS NOT NULL
+         GROUP BY 1, 2, 3, 4
+    ), chosen AS (
+        SELECT DISTINCT ON (judged.name) judged.name, judged.judge_version_id
+          FROM judged
+         GROUP BY judged.name, judged.judge_version_id
+         ORDER BY judged.name, sum(judged.scored) DESC, judged.judge_version_id DESC
+    ), both_of AS (
+        SELECT asked.variant_id, asked.unit_key, of_unit.kpi, 0::bigint AS judge_version_id, of_unit.x, of_unit.y
+          FROM asked
+          LEFT JOIN voted ON voted.variant_id = asked.variant_id AND voted.unit_key = asked.unit_key
+          LEFT JOIN again ON again.variant_id = asked.variant_id AND again.unit_key = asked.unit_key
+         CROSS JOIN LATERAL (
+               VALUES ('up_ratio', voted.up, voted.votes),
+                      ('vote_ratio', coalesce(voted.rated, 0), asked.answers),
+                      ('refusal_ratio', asked.refusals, asked.answers),
+                      ('again_ratio', coalesce(again.asked_again, 0), asked.answers),
+                      ('first_token_seconds', asked.first_token_seconds, asked.first_tokens),
+                      ('total_seconds', asked.total_seconds, asked.totals),
+                      ('usd_per_answer', asked.cost_usd, asked.known_costs),
+                      ('answers_per_conversation', asked.answers, asked.conversations),
+                      ('error_ratio', asked.failed, asked.finished)) AS of_unit (kpi, x, y)
+         UNION ALL
+        SELECT judged.variant_id, judged.unit_key, of_unit.kpi, judged.judge_version_id, of_unit.x, of_unit.y
+          FROM judged
+          JOIN chosen ON chosen.name = judged.name AND chosen.judge_version_id = judged.judge_version_id
+         CROSS JOIN LATERAL (
+               VALUES ('groundedness', 'groundedness', judged.value_sum, judged.scored),
+                      ('groundedness', 'groundedness_failing', judged.failing, judged.scored),
+                      ('relevance', 'relevance', judged.value_sum, judged.scored),
+                      ('relevance', 'relevance_failing', judged.failing, judged.scored),
+                      ('question_toxicity', 'toxic_ratio', judged.failing, judged.scored)) AS of_unit (name, kpi, x, y)
+         WHERE of_unit.name = judged.name
+    )
+    SELECT both_of.variant_id, both_of.unit_key, both_of.kpi, both_of.judge_version_id, both_of.x, both_of.y
+      FROM both_of
+     WHERE both_of.y > 0
+        OR both_of.x > 0 -- such as a vote on a turn that failed
+$$;
+
+-- For each variant and KPI the sums that its figure and the figure's variance need; none where nothing is counted.
+CREATE FUNCTION reports.experiment_sums(experiment_id bigint, until timestamptz DEFAULT now())
+RETURNS TABLE (variant_id bigint, kpi text, units bigint,
+    x double precision, y double precision, xx double precision, yy double precision, xy double precision,
+    judge_version_id bigint) -- 0: not judged
+LANGUAGE sql STABLE
+AS $$
+    SELECT of_unit.variant_id,
+           of_unit.kpi,
+           count(*),
+           sum(of_unit.x),
+           sum(of_unit.y),
+           sum(of_unit.x * of_unit.x),
+           sum(of_unit.y * of_unit.y),
+           sum(of_unit.x * of_unit.y),
+           max(of_unit.judge_version_id)
+      FROM reports.kpi_units($1, $2) AS of_unit
+     GROUP BY 1, 2
+     ORDER BY 1, 2
+$$;
+
+-- On which day of a range (0: the first one) how many units asked for the first time in it.
+CREATE FUNCTION reports.unit_arrivals(
+    since timestamptz, until timestamptz, unit text, origin text, collection_ids bigint[] DEFAULT NULL)
+RETURNS TABLE (day integer, units bigint)
+LANGUAGE sql STABLE
+AS $$
+    WITH first AS (
+        SELECT min(turn.created_at) AS asked_at
+          FROM reports.turn AS turn
+          JOIN chat_conversation AS conversation ON conversation.id = turn.conversation_id
+         WHERE turn.created_at >= $1
+           AND turn.created_at < $2
+           AND turn.origin = $4
+           AND ($5 IS NULL OR turn.collection_id = ANY ($5))
+           AND conversation.config_id IS NULL
+           AND ($3 <> 'USER' OR conversation.user_id IS NOT NULL)
+         GROUP BY CASE $3 WHEN 'USER' THEN conversation.user_id::text ELSE conversation.id::text END
+    )
+    SELECT floor(extract(epoch FROM asked_at - $1) / 86400)::integer, count(*)
+      FROM first
+     GROUP BY 1
+     ORDER BY 1
+$$;
