@@ -12,6 +12,7 @@ from django_q.signals import post_spawn
 from chat.models import Feedback, Turn
 from chat.models.conversation import Origin
 from chat.signals import feedback_given, turn_finished
+from monitoring.experiments.exposing import note_exposure
 from monitoring.judging.nudges import nudge
 from monitoring.judging.warming import warm_up
 
@@ -25,6 +26,7 @@ NUDGING = (Origin.USER, Origin.API)
 def on_turn_finished(*, turn_id: int, origin: str, **kwargs: Any) -> None:
     if origin in NUDGING:
         _nudge(turn_id)
+        _expose(turn_id)
 
 
 @receiver(feedback_given, sender=Feedback, dispatch_uid="monitoring.feedback_given")
@@ -43,3 +45,10 @@ def _nudge(turn_id: int) -> None:
         nudge(turn_id)
     except DatabaseError:
         logger.exception("turn not announced to the worker", extra={"turn_id": turn_id})
+
+
+def _expose(turn_id: int) -> None:
+    try:
+        note_exposure(turn_id)
+    except DatabaseError:
+        logger.exception("exposure not written; the sweep finds it", extra={"turn_id": turn_id})

@@ -10,6 +10,7 @@ from django_q.tasks import async_task
 from monitoring.evaluation.runner import work_on
 from monitoring.evaluation.runs import TASK, sweep_runs
 from monitoring.evaluation.working import Working
+from monitoring.experiments.exposing import sweep_exposures
 from monitoring.flags.raising import raise_flags, sweep_flags
 from monitoring.judging import backfills, claims, forgetting, nudges
 from monitoring.judging.worker import work_on_due
@@ -107,6 +108,11 @@ def sweep_judging() -> str:
 def refresh_reports() -> str:
     """Bring the roll-ups of the reports up to date with what changed."""
     return f"{refresh()} hours"
+
+
+def sweep_experiments() -> str:
+    """Write the exposures that no signal told of."""
+    return f"{sweep_exposures()} exposures"
 
 
 def _is_standing_old() -> bool:

@@ -32,6 +32,7 @@ EVERY_MINUTE = {
     "runs": "monitoring.tasks.sweep",
     "judging": "monitoring.tasks.sweep_judging",
     "reports": "monitoring.tasks.refresh_reports",
+    "experiments": "monitoring.tasks.sweep_experiments",
 }
 
 

@@ -169,8 +169,8 @@ PROVIDERS: dict[str, Provider] = openai_providers(env)
 DEFAULT_MODEL = env.str("RAGSITE_DEFAULT_MODEL", "")  # of the config made at the first start; empty: offline
 # What users may choose for themselves in the chat.
 USER_CHOICES = frozenset(env.list("RAGSITE_USER_CHOICES", ["model", "search_mode", "collection"]))
-# The seam for A/B experiments: a function (user, conversation) -> PipelineConfig; empty: the default config.
-CONFIG_PICKER = env.str("RAGSITE_CONFIG_PICKER", "")
+# The seam for A/B experiments: (user, conversation) -> PipelineConfig or None; empty: the default config, always.
+CONFIG_PICKER = env.str("RAGSITE_CONFIG_PICKER", "monitoring.experiments.running.pick_config")
 LLM_CONNECT_TIMEOUT_SECONDS = env.float("LLM_CONNECT_TIMEOUT_SECONDS", 10)
 LLM_FIRST_TOKEN_TIMEOUT_SECONDS = env.float("LLM_FIRST_TOKEN_TIMEOUT_SECONDS", 60)
 LLM_BETWEEN_TOKENS_TIMEOUT_SECONDS = env.float("LLM_BETWEEN_TOKENS_TIMEOUT_SECONDS", 30)

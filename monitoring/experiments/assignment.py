@@ -16,9 +16,13 @@ from hashlib import blake2b
 from uuid import UUID
 
 from chat.models import PipelineConfig
+from chat.models.conversation import Origin
 from monitoring.models.experiments import BUCKETS, Experiment
 
 TRAFFIC_SALT = "traffic"
+# Looked up once: members of enumerations take longer to reach than a hash takes.
+_USERS = Experiment.Unit.USER.value
+_OF_PEOPLE = frozenset((Origin.USER.value, Origin.API.value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +107,8 @@ def assign(plan: Plan, asker: Asker) -> Assigned | None:
 
     A pin comes first, for questions that a person asks. No experiment takes questions of another origin than its own.
     """
-    if asker.user_id is not None and asker.origin in ("USER", "API") and (pinned := plan.pins.get(asker.user_id)):
-        return pinned
+    if asker.user_id is not None and asker.user_id in plan.pins and asker.origin in _OF_PEOPLE:
+        return plan.pins[asker.user_id]
     traffic_key = str(asker.conversation_id if asker.user_id is None else asker.user_id)
     bucket = bucket_of(TRAFFIC_SALT, traffic_key) if plan.experiments else 0
     for experiment in plan.experiments:
@@ -118,7 +122,7 @@ def assign(plan: Plan, asker: Asker) -> Assigned | None:
 def _applies(experiment: Planned, asker: Asker) -> bool:
     if experiment.origin != asker.origin:
         return False
-    if asker.user_id is None and experiment.unit == Experiment.Unit.USER:
+    if asker.user_id is None and experiment.unit == _USERS:
         return False
     if experiment.collection_ids and asker.collection_id not in experiment.collection_ids:
         return False
@@ -126,4 +130,4 @@ def _applies(experiment: Planned, asker: Asker) -> bool:
 
 
 def _unit_key(experiment: Planned, asker: Asker) -> str:
-    return str(asker.user_id if experiment.unit == Experiment.Unit.USER else asker.conversation_id)
+    return str(asker.user_id if experiment.unit == _USERS else asker.conversation_id)

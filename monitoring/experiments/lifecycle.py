@@ -115,7 +115,7 @@ def conclude(*, experiment: Experiment, winner: Variant | None, text: str, by: A
     if not text.strip():
         raise ExperimentError("Write what was learned: whoever reads it next year has only these words.")
     if winner is not None and winner.experiment_id != experiment.pk:
-        raise ExperimentError(f'"{winner}" is no variant of this experiment.')
+        raise ExperimentError(f'"{winner.name}" is no variant of this experiment.')
     with transaction.atomic():
         if Experiment.objects.running().filter(pk=experiment.pk).exists():
             stop(experiment=experiment, by=by, reason="concluded")
@@ -123,7 +123,7 @@ def conclude(*, experiment: Experiment, winner: Variant | None, text: str, by: A
         locked.status, locked.concluded_at = Status.CONCLUDED, timezone.now()
         locked.winner, locked.conclusion = winner, text.strip()
         locked.save(update_fields=["status", "concluded_at", "winner", "conclusion"])
-        note(locked, by, f"Concluded: {f'{winner} wins' if winner else 'no winner'}. {text.strip()}")
+        note(locked, by, f"Concluded: {f'{winner.name} wins' if winner else 'no winner'}. {text.strip()}")
     experiment.refresh_from_db()
 
 
@@ -135,20 +135,20 @@ def make_winner_default(*, experiment: Experiment, by: Any = None) -> None:
     with transaction.atomic():
         make_default(config=winner.config)
         note(winner.config, by, f'Made the default: it won the experiment "{experiment}".')
-        note(experiment, by, f"Made {winner.config}, the config of {winner}, the default.")
+        note(experiment, by, f"Made {winner.config}, the config of {winner.name}, the default.")
 
 
 def pin(*, experiment: Experiment, user: Any, variant: Variant, by: Any = None) -> Pin:
     """Give a user one variant from now on, in a draft too, to look at it; the figures leave the user out."""
     if variant.experiment_id != experiment.pk:
-        raise ExperimentError(f'"{variant}" is no variant of this experiment.')
+        raise ExperimentError(f'"{variant.name}" is no variant of this experiment.')
     if experiment.status not in (Status.DRAFT, Status.RUNNING):
         raise ExperimentError("It does not run any more: everybody gets the default config.")
     with transaction.atomic():
         # Made anew, so that the pin made last is the one that holds where there are several of one user.
         Pin.objects.filter(experiment=experiment, user=user).delete()
         made = Pin.objects.create(experiment=experiment, user=user, variant=variant)
-        note(experiment, by, f"Pinned {user} to {variant}.")
+        note(experiment, by, f"Pinned user {user.pk} to {variant.name}.")  # a name would outlive the account
         transaction.on_commit(running_plan.forget)
     return made
 
@@ -157,7 +157,7 @@ def unpin(*, experiment: Experiment, user: Any, by: Any = None) -> None:
     """Let a user be assigned as everybody; nothing happens where there is no pin."""
     with transaction.atomic():
         if Pin.objects.filter(experiment=experiment, user=user).delete()[0]:
-            note(experiment, by, f"Took the pin of {user} away.")
+            note(experiment, by, f"Took the pin of user {user.pk} away.")
         transaction.on_commit(running_plan.forget)
 
 

@@ -196,7 +196,7 @@ class Variant(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.name} of {self.experiment}"  # read by whoever tries to delete its config
 
 
 class Guardrail(models.Model):
