@@ -102,6 +102,7 @@ NAVIGATION = [
             _link("Datasets", "dataset", "monitoring.dataset"),
             _link("Evaluation runs", "labs", "monitoring.evaluationrun"),
             _link("Blind comparisons", "balance", "monitoring.comparison"),
+            _link("Experiments", "experiment", "monitoring.experiment"),
         ],
     },
     {

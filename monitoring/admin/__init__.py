@@ -3,6 +3,7 @@
 from monitoring.admin import (
     comparisons,
     datasets,
+    experiments,
     flags,
     generations,
     judge_versions,
@@ -17,6 +18,7 @@ from monitoring.admin import (
 __all__ = [
     "comparisons",
     "datasets",
+    "experiments",
     "flags",
     "generations",
     "judge_versions",

@@ -1,4 +1,5 @@
-"""The list of turns with what monitoring knows of them: chat's own list, and filters by verdicts and by topics."""
+"""The list of turns with what monitoring knows of them: chat's own list, and filters by verdicts, by topics and by
+variants of experiments."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ from django.http import HttpRequest
 from chat.admin.drill_down import ChoiceFilter, VoteFilter
 from chat.admin.turns import TurnAdmin as ChatTurnAdmin
 from chat.models import Turn
+from monitoring.admin.variant_filter import VariantFilter
 from monitoring.judges.criteria import CRITERIA
 from monitoring.models import Score, Topic, TopicTurn
 
@@ -84,6 +86,12 @@ admin.site.unregister(Turn)
 
 @admin.register(Turn)
 class TurnAdmin(ChatTurnAdmin):
-    """Chat's list, with filters by verdicts and topics."""
+    """Chat's list, with filters by verdicts, topics and variants."""
 
-    list_filter = (*ChatTurnAdmin.list_filter[:_PLACE], FailingFilter, *ChatTurnAdmin.list_filter[_PLACE:], TopicFilter)
+    list_filter = (
+        *ChatTurnAdmin.list_filter[:_PLACE],
+        FailingFilter,
+        *ChatTurnAdmin.list_filter[_PLACE:],
+        TopicFilter,
+        VariantFilter,
+    )
