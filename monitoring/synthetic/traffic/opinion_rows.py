@@ -103,7 +103,8 @@ def labels_of(writing: Writing, block: Block, ids: Ints) -> Table:
     """Return what a person says of a few answers: whether they are grounded, which the person knows."""
     has = block.is_reviewed
     wrong = block.quality.is_ungrounded[has]
-    at = stamps(block.finished[has] + _REVIEWED_AFTER)
+    # nobody labels after the end of the world, not even its last answers
+    at = stamps(np.minimum(block.finished[has] + _REVIEWED_AFTER, writing.world.until))
     passing, failing = LABELS["groundedness"]
     return table(
         "monitoring_score",
