@@ -51,6 +51,7 @@ class KpiTable:
     primary: tuple[KpiRow, ...]
     guardrails: tuple[KpiRow, ...]
     secondary: tuple[KpiRow, ...]
+    nothing_yet: tuple[str, ...]  # titles of other KPIs that neither variant has anything to count for
 
     @property
     def parts(self) -> tuple[tuple[str, tuple[KpiRow, ...]], ...]:
@@ -78,13 +79,20 @@ def turns_url(variant_id: int) -> str:
 
 def tables_of(found: Results) -> list[KpiTable]:
     """Return a table for each variant but the control."""
-    tables = []
-    for variant in found.others:
-        rows: dict[str, list[KpiRow]] = {"primary": [], "guardrail": [], "secondary": []}
-        for one in variant.comparisons:
+    return [kpi_table(variant) for variant in found.others]
+
+
+def kpi_table(variant: VariantFigures) -> KpiTable:
+    """Return the KPIs of a variant; of those that do not decide only the ones that there is something to say of."""
+    rows: dict[str, list[KpiRow]] = {"primary": [], "guardrail": [], "secondary": []}
+    nothing_yet = []
+    for one in variant.comparisons:
+        if one.role == "secondary" and not one.n and not one.control_n:
+            nothing_yet.append(one.kpi.title)
+        else:
             rows[one.role].append(kpi_row(one))
-        tables.append(KpiTable(variant, tuple(rows["primary"]), tuple(rows["guardrail"]), tuple(rows["secondary"])))
-    return tables
+    primary, guardrails, secondary = (tuple(rows[role]) for role in ("primary", "guardrail", "secondary"))
+    return KpiTable(variant, primary, guardrails, secondary, tuple(nothing_yet))
 
 
 def kpi_row(one: Compared) -> KpiRow:
