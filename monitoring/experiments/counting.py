@@ -39,9 +39,8 @@ SELECT version.name AS criterion,
  ORDER BY version.name
 """
 UNITS_SQL = """
-SELECT kpi, array_agg(x ORDER BY unit_key), array_agg(y ORDER BY unit_key)
-  FROM reports.kpi_units(NULL, %(until)s, %(since)s, %(unit)s, %(origin)s, %(collections)s::bigint[], %(config_id)s)
- GROUP BY kpi
+SELECT kpi, x, y
+  FROM reports.traffic_units(%(since)s, %(until)s, %(unit)s, %(origin)s, %(collections)s::bigint[], %(config_id)s)
 """
 ARRIVALS_SQL = """
 SELECT day, units FROM reports.unit_arrivals(%(since)s, %(until)s, %(unit)s, %(origin)s, %(collections)s::bigint[])
