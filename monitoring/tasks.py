@@ -11,6 +11,7 @@ from monitoring.evaluation.runner import work_on
 from monitoring.evaluation.runs import TASK, sweep_runs
 from monitoring.evaluation.working import Working
 from monitoring.experiments.exposing import sweep_exposures
+from monitoring.experiments.looks import look_where_due
 from monitoring.flags.raising import raise_flags, sweep_flags
 from monitoring.judging import backfills, claims, forgetting, nudges
 from monitoring.judging.worker import work_on_due
@@ -111,8 +112,8 @@ def refresh_reports() -> str:
 
 
 def sweep_experiments() -> str:
-    """Write the exposures that no signal told of."""
-    return f"{sweep_exposures()} exposures"
+    """Write the exposures that no signal told of, and look at experiments, each hour at each."""
+    return f"{sweep_exposures()} exposures, {look_where_due()} looks"
 
 
 def _is_standing_old() -> bool:
