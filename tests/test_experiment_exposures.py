@@ -160,8 +160,8 @@ def test_sweep_finds_what_no_signal_told_of():
     make_turn(conversation=unfinished, config=assigned_to(unfinished).config, status="STREAMING")
     note_exposure(Turn.objects.filter(conversation__user=people[0]).earliest("pk").pk)
 
-    assert sweep_experiments() == "3 exposures"
-    assert sweep_experiments() == "0 exposures"
+    assert sweep_experiments() == "3 exposures, 1 looks"
+    assert sweep_experiments() == "0 exposures, 0 looks"
 
     exposures = Exposure.objects.filter(experiment=experiment)
     assert {exposure.user for exposure in exposures} == set(people)
