@@ -85,7 +85,7 @@ def promised_and_found(effect: float, power: float, experiments: int, seed: int)
     """Return the power that a plan made from traffic without an experiment promises, and that which is found."""
     base = 0.6
     pilot = World("votes", base, users=PILOT_USERS, comes_back=False).all_of_control(seed)
-    spread = planned_spread(pilot, is_share=True)
+    spread = planned_spread(pilot, is_share=True, effect=effect)
     assert spread is not None
     looks = 40
     for _ in range(5):  # the looks follow from the users, who follow a little from the looks

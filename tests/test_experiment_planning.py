@@ -53,7 +53,7 @@ def test_days_until_enough_have_come(arrived, units, day):
 def test_plan_is_made_from_the_traffic_of_four_weeks():
     meet(make_started(), "A", [Unit(up=1)] * 30 + [Unit(down=1)] * 30 + [Unit()] * 60)
     wanted = Wanted(KPIS["up_ratio"], effect=0.1, alpha=0.05, power=0.8)
-    spread = planned_spread(Sums(60, 30, 60, 30, 60, 30), is_share=True)
+    spread = planned_spread(Sums(60, 30, 60, 30, 60, 30), is_share=True, effect=0.1)
     voters = units_needed(spread=spread, effect=0.1, alpha=0.05, power=0.8)
 
     plan = plan_for(wanted, past(NOW, unit="USER"))

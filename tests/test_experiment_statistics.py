@@ -212,6 +212,16 @@ def test_unequal_shares_need_more():
     assert planned_spread(votes(50, 50), share=0.1) == pytest.approx(planned_spread(votes(50, 50)) * 0.25 / 0.09)
 
 
+def test_an_effect_changes_the_spread_of_a_share():
+    # Of 60 % it is 0.24, of 80 % 0.16, each in half of the units; of 2 % 0.0196, of 4 % 0.0384.
+    up, failures = votes(60_000, 40_000), votes(2_000, 98_000)
+
+    assert planned_spread(up, is_share=True, effect=0.2) == pytest.approx(2 * (0.24 + 0.16), rel=1e-3)
+    assert planned_spread(up, is_share=True, effect=0.2, share=0.1) == pytest.approx(0.24 / 0.9 + 0.16 / 0.1, rel=1e-3)
+    assert planned_spread(failures, is_share=True, effect=0.02) == pytest.approx(2 * (0.0196 + 0.0384), rel=1e-3)
+    assert planned_spread(up, effect=0.2) == planned_spread(up)
+
+
 def test_what_needs_no_number_says_so():
     with pytest.raises(ValueError, match="needs no number"):
         units_needed(spread=0.9, effect=0.0, alpha=0.05, power=0.8)

@@ -56,7 +56,8 @@ def plan_for(wanted: Wanted, traffic: Traffic) -> Plan:
         return Plan(None, None, total, float(values[1].sum()) if values else 0.0, None, None, None)
     sums = sums_of(*values)
     part = sum(wanted.shares)
-    spread = planned_spread(sums, share=wanted.shares[1] / part, is_share=wanted.kpi.unit in PARTS)
+    hoped = 0.0 if wanted.kpi.unit != "share" else wanted.effect if wanted.kpi.better == "higher" else -wanted.effect
+    spread = planned_spread(sums, share=wanted.shares[1] / part, is_share=wanted.kpi.unit in PARTS, effect=hoped)
     noise = noise_floor(*values)
     if not spread or wanted.effect <= 0:
         return Plan(None, None, total, sums.y, sums.ratio, noise, None)
