@@ -2,6 +2,7 @@
 far it is, and the verdict."""
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -29,7 +30,8 @@ from monitoring.statistics.power import power_of
 NOVELTY = timedelta(days=7)  # so long people try what is new because it is new
 LATELY = timedelta(days=7)
 MOST_DAYS_LEFT = 730  # more is no estimate any more
-REMEMBER_SECONDS = 60
+REMEMBER_SECONDS = 60  # or as many times as long as counting took, where that is more
+FORMAT = 1  # of what is remembered: another number where the dataclasses change
 
 
 def results(experiment: Experiment, now: datetime) -> Results:
@@ -80,12 +82,14 @@ def results(experiment: Experiment, now: datetime) -> Results:
 
 
 def latest_results(experiment: Experiment) -> Results:
-    """Return the results of this minute, for pages: those who look at the same time wait for one counting."""
-    key = f"experiment-results-{experiment.pk}-{experiment.status}"
+    """Return the results of this minute, for pages; longer where counting takes seconds, so that pages which are looked
+    at all the time do not keep the database busy. `Results.at` says of when they are."""
+    key = f"experiment-results-{FORMAT}-{experiment.pk}-{experiment.status}"
     found: Results | None = cache.get(key) if experiment.is_fixed else None
     if found is None:
+        begun = time.monotonic()
         found = results(experiment, timezone.now())
-        cache.set(key, found, REMEMBER_SECONDS)
+        cache.set(key, found, REMEMBER_SECONDS * max(1.0, time.monotonic() - begun))
     return found
 
 
