@@ -6,7 +6,8 @@ units, not between answers. The figure R = sum(x) / sum(y), of a unit's numerato
     n / (n - 1) x sum((x - R y)^2) / sum(y)^2
 
 (the delta method: Deng, Knoblich and Lu, Applying the delta method in metric analytics, KDD 2018). It needs six sums
-and no row, and units without anything to count add nothing to it.
+and no row. n are the effective units, as R follows most those who have most to count; units without anything to count
+add nothing.
 
 Where few votes are given, all can be the same, and the formula sees no spread at all. For shares two votes more are
 counted in the spread, one up and one not, as Agresti and Caffo do for the difference of two proportions (Simple and
@@ -44,7 +45,7 @@ class Sums:
 
     @property
     def variance(self) -> float | None:
-        """Of the ratio; None with fewer than two units or nothing to count."""
+        """Of the ratio; None where no more than one unit has something to count."""
         return self._variance(0.0)
 
     @property
@@ -55,11 +56,12 @@ class Sums:
 
     def _variance(self, more: float) -> float | None:
         ratio = self.ratio
-        if ratio is None or self.units < 2:
+        units = self.effective_units
+        if ratio is None or units <= 1:
             return None
         # Rounding can leave a little less than nothing.
         squares = max(self.xx - 2 * ratio * self.xy + ratio**2 * self.yy, 0.0) + more
-        return self.units / (self.units - 1) * squares / self.y**2
+        return units / (units - 1) * squares / self.y**2
 
 
 @dataclass(frozen=True, slots=True)
