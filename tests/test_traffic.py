@@ -18,8 +18,8 @@ from monitoring.models import Flag, JudgeVersion, Score
 from monitoring.reports import Filters, read, refresh
 from monitoring.synthetic.traffic import demo
 from monitoring.synthetic.traffic.copying import copy_world, writing_of
+from monitoring.synthetic.traffic.dividing import is_challenger
 from monitoring.synthetic.traffic.drawing import draw_blocks
-from monitoring.synthetic.traffic.habits import variant_of
 from monitoring.synthetic.traffic.live import go_live
 from monitoring.synthetic.traffic.removal import remove_synthetic
 from monitoring.synthetic.traffic.tally import Tally
@@ -92,12 +92,12 @@ def test_same_arguments_make_the_same_world(knowledge):
     assert not np.array_equal(first[0].asked.created, other.asked.created)
 
 
-def test_user_keeps_the_variant(db):
-    variants = [variant_of(f"synthetic-{number:04}", 0.5) for number in range(1, 1001)]
+def test_user_keeps_the_variant():
+    variants = [is_challenger(f"synthetic-{number:04}") for number in range(1, 1001)]
 
-    assert variants[:4] == [variant_of(f"synthetic-000{number}", 0.5) for number in (1, 2, 3, 4)]
-    assert 430 < variants.count("challenger") < 570
-    assert {variant_of("anybody", 0.0), variant_of("anybody", 1.0)} == {"control", "challenger"}
+    assert variants[:4] == [is_challenger(f"synthetic-000{number}") for number in (1, 2, 3, 4)]
+    assert 430 < variants.count(True) < 570
+    assert [is_challenger("anybody", 0.0), is_challenger("anybody", 1.0)] == [False, True]
 
 
 def test_rows_hang_together(knowledge):
@@ -222,7 +222,17 @@ def test_without_documents_says_what_to_do(db):
         call_command("simulate_traffic", "--turns", "10")
 
 
-@pytest.mark.parametrize("option", [["--days", "0"], ["--turns", "0"], ["--zone", "Moon/Crater"], ["--until", "soon"]])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--days", "0"],
+        ["--turns", "0"],
+        ["--zone", "Moon/Crater"],
+        ["--until", "soon"],
+        ["--effect", "0.5"],
+        ["--users", "3"],
+    ],
+)
 def test_senseless_options_are_refused(db, option):
     with pytest.raises(CommandError, match=option[0] if option[0] != "--zone" else "Moon/Crater"):
         call_command("simulate_traffic", *option)

@@ -14,8 +14,10 @@ from tqdm import tqdm
 
 from chat.exceptions import ChatError
 from monitoring.management.running import STOPPED, RunsCommand
-from monitoring.synthetic.traffic.copying import copy_world
+from monitoring.synthetic.traffic.copying import analyze, copy_world
+from monitoring.synthetic.traffic.habits import USERS_LIMIT, USERS_MIN
 from monitoring.synthetic.traffic.live import go_live
+from monitoring.synthetic.traffic.profiles import EFFECT, EFFECT_MAX, EFFECT_MIN
 from monitoring.synthetic.traffic.removal import remove_synthetic
 from monitoring.synthetic.traffic.tally import Tally
 from monitoring.synthetic.traffic.texts import read_library
@@ -34,9 +36,17 @@ class Command(RunsCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--days", type=int, default=30, metavar="D", help="history to write (default: 30)")
         parser.add_argument("--turns", type=int, default=100_000, metavar="N", help="questions (default: 100000)")
+        parser.add_argument("--users", type=int, metavar="U", help="who ask them (default: one for 60 questions)")
         parser.add_argument("--seed", type=int, default=7, metavar="S", help="same seed, same world (default: 7)")
         parser.add_argument("--until", metavar="TIME", help="end of the history, ISO 8601 (default: now)")
         parser.add_argument("--zone", default="UTC", metavar="ZONE", help="of the working hours (default: UTC)")
+        parser.add_argument(
+            "--effect",
+            type=float,
+            default=EFFECT,
+            metavar="E",
+            help=f"of the A/B test: how much more often votes on the challenger are thumbs up (default: {EFFECT})",
+        )
         parser.add_argument("--quiet", action="store_true", help="no incidents")
         parser.add_argument("--truth", type=Path, metavar="FILE", help="write down what was planted")
         parser.add_argument("--live", action="store_true", help="ask in real time, until Ctrl-C")
@@ -72,6 +82,7 @@ class Command(RunsCommand):
         with _bar(arguments.turns) as bar:
             stored = copy_world(world, on_turns=bar.update, on_block=tally.add if options["truth"] else None)
         seconds = time.monotonic() - begun
+        analyze()
         lines = [f"{stored:,} turns over {arguments.days} days, {stored / max(seconds, 1e-9):,.0f} a second."]
         if options["truth"]:
             write_truth(options["truth"], truth_of(tally))
@@ -108,6 +119,10 @@ def _arguments(options: dict[str, Any]) -> WorldArguments:
         raise CommandError("--days is 1 to 3650.")
     if options["turns"] < 1:
         raise CommandError("--turns is 1 or more.")
+    if options["users"] is not None and not USERS_MIN <= options["users"] <= USERS_LIMIT:
+        raise CommandError(f"--users is {USERS_MIN} to {USERS_LIMIT:,}.")
+    if not EFFECT_MIN <= options["effect"] <= EFFECT_MAX:
+        raise CommandError(f"--effect is {EFFECT_MIN} to {EFFECT_MAX}.")
     try:
         ZoneInfo(options["zone"])
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -126,6 +141,8 @@ def _arguments(options: dict[str, Any]) -> WorldArguments:
         until=until,
         zone=options["zone"],
         quiet=options["quiet"],
+        effect=options["effect"],
+        users=options["users"],
     )
 
 

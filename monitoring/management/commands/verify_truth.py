@@ -13,6 +13,7 @@ from chat.models.conversation import Origin
 from monitoring.evaluation.tables import text_table
 from monitoring.quality.errors import refresh_judge_errors
 from monitoring.reports import refresh
+from monitoring.synthetic.traffic.deciding import Decided, check_experiments
 from monitoring.synthetic.traffic.truth import read_truth
 from monitoring.synthetic.traffic.verifying import (
     Checked,
@@ -47,15 +48,17 @@ class Command(BaseCommand):
         refresh_judge_errors()  # as the worker does every few minutes; corrected rates rest on it
         figures = list(check_figures(truth, origin=origin))
         self.stdout.write(_figures_table(figures, show_all=options["show_all"]))
+        decided = list(check_experiments(truth)) if origin == truth["origin"] else []
+        self.stdout.write(_experiments_table(decided))
         found: list[Found] = []
         if not options["no_incidents"]:
             hours = len(hours_of(truth))
             with tqdm(total=hours, unit="hour", file=sys.stderr, disable=not sys.stderr.isatty(), leave=False) as bar:
                 found = list(check_incidents(truth, origin=origin, on_hours=bar.update))
             self.stdout.write(_incidents_table(found))
-        off = [one.name for one in figures if not one.is_ok] + [one.what for one in found if not one.is_ok]
-        if off:
-            raise CommandError(f"{len(off)} of {len(figures) + len(found)} are off.")
+        checked = [one.is_ok for some in (figures, decided, found) for one in some]
+        if not all(checked):
+            raise CommandError(f"{checked.count(False)} of {len(checked)} are off.")
         self.stdout.write(self.style.SUCCESS(f"All {len(figures)} figures and {len(found)} incidents are as planted."))
 
 
@@ -77,6 +80,24 @@ def _figures_table(figures: list[Checked], *, show_all: bool) -> str:
     return text_table(rows) + (
         f"\n… and {hidden} figures of groups that are right (--all shows them)." if hidden else ""
     )
+
+
+def _experiments_table(decided: list[Decided]) -> str:
+    if not decided:
+        return ""
+    rows = [["experiment", "planted effect", "interval", "verdict", "ok", "what it says"]]
+    rows += [
+        [
+            one.name,
+            f"{one.effect:+.4f}",
+            "-" if one.low is None or one.high is None else f"{one.low:+.4f} .. {one.high:+.4f}",
+            one.kind,
+            "yes" if one.is_ok else "NO",
+            one.text,
+        ]
+        for one in decided
+    ]
+    return "\n" + text_table(rows)
 
 
 def _incidents_table(found: list[Found]) -> str:

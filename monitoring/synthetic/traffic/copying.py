@@ -3,7 +3,7 @@
     copy_world(world, *, on_turns=None, on_block=None) -> int
 
 Draws and writes all turns of a world (`plan_world(WorldArguments(...), read_library(seed=...))`) with their hits,
-calls, feedback, signals and scores, and returns how many turns there are. It streams: two blocks of about
+calls, feedback, signals, scores and exposures, and returns how many turns there are. It streams: two blocks of about
 BLOCK_TURNS turns are held at a time, whatever the size of the world. `on_turns(n)` is called after each block that is
 stored, and `on_block(writing, block)` is handed what was drawn, to count it.
 
@@ -14,12 +14,14 @@ a second connection at the same time.
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime
 
 from django.db import connection, transaction
 from django.utils import timezone
 from psycopg import sql
 
 from monitoring.synthetic.traffic.beside import Beside
+from monitoring.synthetic.traffic.dividing import ensure_experiment
 from monitoring.synthetic.traffic.drawing import Block
 from monitoring.synthetic.traffic.making import Made, made_ahead
 from monitoring.synthetic.traffic.prices import prices_of
@@ -30,6 +32,10 @@ from monitoring.synthetic.traffic.unchecked import lock_ground, may_skip_checks,
 from monitoring.synthetic.traffic.world import World
 from monitoring.synthetic.traffic.writing import Writing
 
+ANALYZE_SQL = """
+ANALYZE chat_conversation, chat_turn, chat_hit, chat_llmcall, chat_feedback, chat_implicitsignal, monitoring_score,
+        monitoring_exposure
+"""
 # Written by a second connection: about as much work as all the others.
 BESIDE = ("chat_hit", "chat_llmcall", "monitoring_score")
 
@@ -56,10 +62,22 @@ def copy_world(
     return stored
 
 
-def writing_of(world: World) -> Writing:
+def analyze() -> None:
+    """Tell PostgreSQL how large the tables are by now: after a removal it may take them for empty until it looks by
+    itself, and count an experiment row by row."""
+    with connection.cursor() as cursor:
+        cursor.execute(ANALYZE_SQL)
+
+
+def writing_of(world: World, *, has_experiment: bool = True) -> Writing:
     """Make the rows that a world stands on, and return what its rows are made of."""
     prices = prices_of([model.name for model in MODELS], at=min(world.arguments.until, timezone.now()))
-    return Writing.of(world, ensure_rows(world.people.names), prices)
+    standing = ensure_rows(world.people.names)
+    divided = None
+    if has_experiment:
+        since = datetime.fromtimestamp(world.since, UTC)
+        divided = ensure_experiment(since=since, until=world.arguments.until, config_ids=standing.config_ids)
+    return Writing.of(world, standing, prices, divided)
 
 
 def copy_block(writing: Writing, made: Made, *, beside: Beside | None = None) -> None:

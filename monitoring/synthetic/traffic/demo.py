@@ -14,8 +14,10 @@ from django_q.tasks import async_task
 from chat.exceptions import ChatError
 from chat.models import Turn
 from chat.models.conversation import Origin
+from monitoring.experiments.looks import look_back
+from monitoring.models import Experiment
 from monitoring.reports import Filters, read, refresh
-from monitoring.synthetic.traffic.copying import copy_world
+from monitoring.synthetic.traffic.copying import analyze, copy_world
 from monitoring.synthetic.traffic.removal import remove_synthetic
 from monitoring.synthetic.traffic.texts import read_library
 from monitoring.synthetic.traffic.world import WorldArguments, plan_world
@@ -23,6 +25,8 @@ from monitoring.synthetic.traffic.world import WorldArguments, plan_world
 MAKE = "monitoring.synthetic.traffic.demo.make_demo"
 REMOVE = "monitoring.synthetic.traffic.demo.unmake_demo"
 DAYS, TURNS_PER_DAY, SEED = 30, 5_000, 7
+# Points of the chart of its experiment: each counts all turns until then.
+LOOK_EVERY = timedelta(days=1)
 # A process at work says more often how far it is; one that is silent for so long is dead, or was never started.
 SILENT_AFTER = timedelta(minutes=3)
 _KEY = "monitoring.demo"
@@ -128,7 +132,10 @@ def _make(days: int, turns: int) -> int:
         _say(Status.RUNNING, done / turns)
 
     stored = copy_world(world, on_turns=on_turns)
+    analyze()
     refresh()  # or the first look at the dashboard would read each turn
+    for experiment in Experiment.objects.filter(origin=Origin.SYNTHETIC, looks__isnull=True):
+        look_back(experiment, every=LOOK_EVERY)
     return stored
 
 

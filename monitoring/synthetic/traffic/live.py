@@ -46,7 +46,7 @@ def go_live(
     turns = max(1, round(rate * 3600 * _HOURS_OF_USERS))
     arguments = WorldArguments(1, turns, seed, timezone.now() + _FAR, zone, quiet=True)
     world = plan_world(arguments, read_library(seed=seed))
-    writing = writing_of(world)
+    writing = writing_of(world, has_experiment=False)  # it goes on for ever
     deadline = None if seconds is None else time.time() + seconds
     asked = 0
     try:

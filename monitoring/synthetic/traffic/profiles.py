@@ -29,7 +29,7 @@ class ConfigProfile:
     version: int
     description: str
     ungrounded: float
-    thumbs_up: float  # of the votes on a good answer
+    thumbs_up: float  # of the votes on a good answer; the challenger's, without the effect that a world plants
     more_failures: float = 0.0
 
 
@@ -58,12 +58,14 @@ MODELS = (
 CONTROL, CHALLENGER, BROKEN = range(3)
 CONFIGS = (
     ConfigProfile("synthetic-assistant", 1, "Made-up traffic: what is in use (control).", 0.05, 0.86),
-    ConfigProfile("synthetic-challenger", 1, "Made-up traffic: what is tried (challenger).", 0.05, 0.93),
+    ConfigProfile("synthetic-challenger", 1, "Made-up traffic: what is tried (challenger).", 0.05, 0.86),
     ConfigProfile(
         "synthetic-assistant", 2, "Made-up traffic: a deployment that goes wrong.", 0.70, 0.86, more_failures=0.06
     ),
 )
 CHALLENGER_SPLIT = 0.5
+EFFECT = 0.07  # on the challenger's thumbs up, unless a world plants another one
+EFFECT_MIN, EFFECT_MAX = -0.8, 0.13
 
 GROUNDEDNESS, RELEVANCE, TOXICITY = range(3)
 JUDGES = (

@@ -61,8 +61,7 @@ def draw_votes(world: World, rng: Rng, asked: Asked, outcomes: Outcomes, quality
     """Draw who votes on an answer and how: by the answer's quality, the user's habits and the variant."""
     size, people = len(asked), world.people
     is_bad = quality.is_bad
-    by_config = np.asarray([config.thumbs_up for config in profiles.CONFIGS])[asked.config]
-    p_up = np.where(is_bad, profiles.THUMBS_UP_IF_BAD, by_config)
+    p_up = np.where(is_bad, profiles.THUMBS_UP_IF_BAD, thumbs_up_of(world)[asked.config])
     p_up = np.where(outcomes.is_refused, profiles.THUMBS_UP_IF_REFUSED, p_up) + people.kindness[asked.user]
     p_up = p_up.clip(0.01, 0.99)
     p_rated = people.votes[asked.user] * np.where(is_bad | outcomes.is_refused, profiles.VOTE_FACTOR_IF_BAD, 1.0)
@@ -86,6 +85,13 @@ def draw_votes(world: World, rng: Rng, asked: Asked, outcomes: Outcomes, quality
         is_copied=outcomes.says_something & ~is_bad & happens(rng, profiles.COPIED, size),
         opens_source=outcomes.says_something & happens(rng, profiles.OPENED_SOURCE, size),
     )
+
+
+def thumbs_up_of(world: World) -> Floats:
+    """Return, for each of CONFIGS, how often a vote on a good answer is thumbs up."""
+    shares = np.asarray([config.thumbs_up for config in profiles.CONFIGS])
+    shares[profiles.CHALLENGER] += world.arguments.effect
+    return shares
 
 
 def draw_verdicts(rng: Rng, asked: Asked, outcomes: Outcomes, quality: Quality) -> tuple[Verdicts, ...]:

@@ -20,7 +20,7 @@ from django.db.models import ProtectedError, QuerySet
 from chat.models import Conversation, Feedback, Hit, ImplicitSignal, LLMCall, PipelineConfig, Turn
 from chat.models.conversation import Origin
 from chat.models.people import MADE_UP
-from monitoring.models import JudgeVersion, Score
+from monitoring.models import Experiment, Exposure, JudgeVersion, Score
 from monitoring.reports.noting import note_changes
 from monitoring.synthetic.traffic.standing_rows import CONFIG_NAMES, JUDGE_VERSION
 from monitoring.synthetic.traffic.unchecked import may_skip_checks, skip_checks
@@ -36,7 +36,12 @@ DELETE_SQL = {
     "turns": "DELETE FROM chat_turn WHERE id = ANY(%(turns)s)",
     "conversations": "DELETE FROM chat_conversation WHERE id = ANY(%(conversations)s)",
 }
-_WRITTEN = (Turn, Hit, LLMCall, Feedback, ImplicitSignal, Score)
+# Who met a variant stays so when the first turn has gone.
+FORGET_SQL = (
+    "UPDATE monitoring_exposure SET turn_id = NULL WHERE turn_id = ANY(%(turns)s)",
+    "UPDATE monitoring_exposure SET conversation_id = NULL WHERE conversation_id = ANY(%(conversations)s)",
+)
+_WRITTEN = (Turn, Hit, LLMCall, Feedback, ImplicitSignal, Score, Exposure)
 
 
 def synthetic_conversations(*, before: datetime | None = None) -> QuerySet[Conversation]:
@@ -82,9 +87,12 @@ def _remove(conversation_ids: Sequence[UUID], *, unchecked: bool) -> Counter[str
         calls = LLMCall.objects.filter(turn__in=turns).values_list("created_at", flat=True)
         note_changes(turn_hours=_hours(at for _, _, at in rows), call_hours=_hours(calls))
         skip_checks()
+    gone: dict[str, Any] = {"turns": turns, "conversations": conversations}
     with connection.cursor() as cursor:
+        for statement in FORGET_SQL:
+            cursor.execute(statement, gone)
         for name, statement in DELETE_SQL.items():
-            cursor.execute(statement, {"turns": turns, "conversations": conversations})
+            cursor.execute(statement, gone)
             removed[name] += cursor.rowcount
     return removed
 
@@ -113,9 +121,10 @@ def _relations(model: type[models.Model]) -> Iterator[Any]:
 
 def _remove_ground() -> Counter[str]:
     """Remove what only synthetic traffic stands on, but for what something else uses by now."""
+    experiments = Experiment.objects.filter(origin=Origin.SYNTHETIC).delete()[1].get("monitoring.Experiment", 0)
     users = get_user_model()._default_manager.filter(MADE_UP)
     unused = users.filter(conversations=None, feedback=None, last_login=None)
-    removed = Counter(users=unused.delete()[1].get(users.model._meta.label, 0))
+    removed = Counter(experiments=experiments, users=unused.delete()[1].get(users.model._meta.label, 0))
     versions = JudgeVersion.objects.filter(version=JUDGE_VERSION, scores=None)
     removed["judge versions"] = versions.delete()[1].get("monitoring.JudgeVersion", 0)
     for config in PipelineConfig.objects.filter(name__in=CONFIG_NAMES, turns=None, is_default=False):

@@ -9,6 +9,7 @@ from monitoring.synthetic.traffic import profiles
 from monitoring.synthetic.traffic.arrays import Ints
 from monitoring.synthetic.traffic.call_rows import calls_of
 from monitoring.synthetic.traffic.drawing import Block
+from monitoring.synthetic.traffic.exposure_rows import exposures_of
 from monitoring.synthetic.traffic.opinion_rows import feedback_of, labels_of, scores_of, signals_of
 from monitoring.synthetic.traffic.tables import (
     NULL,
@@ -52,6 +53,7 @@ def tables_of(writing: Writing, block: Block, conversations: list[str], ids: Int
     for place in range(len(block.verdicts)):
         yield scores_of(writing, block, ids, place)
     yield labels_of(writing, block, ids)
+    yield from exposures_of(writing, block, ids)
 
 
 def _conversations(writing: Writing, block: Block, conversations: list[str]) -> Table:

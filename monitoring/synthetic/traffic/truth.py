@@ -17,15 +17,23 @@ from scipy.stats import norm
 from chat.models.conversation import Origin
 from monitoring.exceptions import TrafficError
 from monitoring.synthetic.traffic import profiles
+from monitoring.synthetic.traffic.dividing import KPI
+from monitoring.synthetic.traffic.groups import CONFIG
 from monitoring.synthetic.traffic.incidents import ALERTS
 from monitoring.synthetic.traffic.prices import COST_SCALE
+from monitoring.synthetic.traffic.reactions import thumbs_up_of
 from monitoring.synthetic.traffic.tally import Cell, Chance, Tally, quantile
 from monitoring.synthetic.traffic.writing import Writing
 
-VERSION = 1
+VERSION = 2
 CHANCE = 0.01  # that a figure of a file is off though all is right
 QUANTILES = {"p50_seconds": 0.5, "p95_seconds": 0.95}
 QUANTILE_OFF = 0.055  # what a histogram may be off, and a step of ours
+# An effect of so many errors is found whatever chance does: an interval that holds at all looks takes three on either
+# side, chance two more, and votes of one user are alike, which makes errors larger by a quarter than those of votes.
+CERTAIN = 6.5
+# Of fewer, those few who vote most may outweigh all others.
+MANY_USERS = 1000
 _QUANTILE_MIN = 200  # of fewer, neighbouring values are further apart than that
 
 
@@ -47,11 +55,14 @@ def truth_of(tally: Tally) -> dict[str, Any]:
             "until": arguments.until.isoformat(),
             "zone": arguments.zone,
             "quiet": arguments.quiet,
+            "effect": arguments.effect,
+            "users": arguments.users,
         },
         "since": _time(world.since),
         "until": _time(world.until),
         "calls_until": _time(tally.last_call + 1.0),
         "planted": _planted(writing),
+        "experiments": list(_experiments(tally)),
         "figures": figures,
         "incidents": [
             {**incident.as_dict(), "alert": ALERTS[incident.kind][0], "may_also_raise": list(ALERTS[incident.kind][1:])}
@@ -93,10 +104,12 @@ def _planted(writing: Writing) -> dict[str, Any]:
             {
                 "id": config_id,
                 "name": f"{config.name} v{config.version}",
-                "thumbs_up_if_good": config.thumbs_up,
+                "thumbs_up_if_good": float(thumbs_up),
                 "ungrounded": config.ungrounded,
             }
-            for config_id, config in zip(standing.config_ids, profiles.CONFIGS, strict=True)
+            for config_id, config, thumbs_up in zip(
+                standing.config_ids, profiles.CONFIGS, thumbs_up_of(world), strict=True
+            )
         ],
         "judges": [
             {
@@ -115,6 +128,38 @@ def _planted(writing: Writing) -> dict[str, Any]:
         "weakest_topic": world.library.topics[weakest],
         "toxic_user": world.people.names[-1],
     }
+
+
+def _experiments(tally: Tally) -> Iterator[dict[str, Any]]:
+    """Yield the A/B test: the planted figure of each variant, and the verdict where a right one can be expected."""
+    if tally.writing is None or tally.writing.divided is None:
+        return
+    ids = tally.writing.standing.config_ids
+    control, challenger = (
+        tally.chances.get((Cell("feedback", CONFIG, str(ids[place])), KPI), Chance())
+        for place in (profiles.CONTROL, profiles.CHALLENGER)
+    )
+    if not control.n or not challenger.n:
+        return
+    effect = challenger.expected / challenger.n - control.expected / control.n
+    error = (control.variance / control.n**2 + challenger.variance / challenger.n**2) ** 0.5
+    yield {
+        "id": tally.writing.divided.experiment_id,
+        "kpi": KPI,
+        "control": control.expected / control.n,
+        "challenger": challenger.expected / challenger.n,
+        "effect": effect,
+        "realised": challenger.realised / challenger.n - control.realised / control.n,
+        "n": control.n + challenger.n,
+        "verdict": _right_verdict(effect, error, len(tally.writing.world.people.names)),
+    }
+
+
+def _right_verdict(effect: float, error: float, users: int) -> str:
+    """Return what must be said; empty where chance may hide it, or where there is nothing to find."""
+    if users < MANY_USERS or abs(effect) <= CERTAIN * error:
+        return ""
+    return "better" if effect > 0 else "worse"
 
 
 def _counts(tally: Tally) -> Iterator[dict[str, Any]]:

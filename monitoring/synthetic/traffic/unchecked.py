@@ -23,6 +23,8 @@ LOCK_SQL = {
     "chat_pipelineconfig": "SELECT id FROM chat_pipelineconfig WHERE id = ANY(%(ids)s) FOR KEY SHARE",
     "auth_user": "SELECT id FROM auth_user WHERE id = ANY(%(ids)s) FOR KEY SHARE",
     "monitoring_judgeversion": "SELECT id FROM monitoring_judgeversion WHERE id = ANY(%(ids)s) FOR KEY SHARE",
+    "monitoring_experiment": "SELECT id FROM monitoring_experiment WHERE id = ANY(%(ids)s) FOR KEY SHARE",
+    "monitoring_variant": "SELECT id FROM monitoring_variant WHERE id = ANY(%(ids)s) FOR KEY SHARE",
 }
 
 

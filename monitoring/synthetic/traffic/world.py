@@ -8,9 +8,9 @@ from datetime import datetime
 import numpy as np
 
 from monitoring.synthetic.traffic.arrays import Floats, Ints, Rng
-from monitoring.synthetic.traffic.habits import Population, draw_population
+from monitoring.synthetic.traffic.habits import Population, draw_population, users_of
 from monitoring.synthetic.traffic.incidents import Incident, place_incidents
-from monitoring.synthetic.traffic.profiles import CHALLENGER_SPLIT, WEAK_TOPIC_FACTOR
+from monitoring.synthetic.traffic.profiles import EFFECT, WEAK_TOPIC_FACTOR
 from monitoring.synthetic.traffic.rhythm import hour_begins, hour_weights
 from monitoring.synthetic.traffic.texts import Library
 
@@ -21,7 +21,9 @@ _TOPIC_SIGMA = 0.3
 
 @dataclass(frozen=True, slots=True)
 class WorldArguments:
-    """What a world is made from. The working hours are those of `zone`; a quiet world has no incidents."""
+    """What a world is made from. The working hours are those of `zone`; a quiet world has no incidents. `effect`: how
+    much more often votes on a good answer of the challenger are thumbs up than on one of the control. `users` None: by
+    the turns."""
 
     days: int
     turns: int
@@ -29,6 +31,8 @@ class WorldArguments:
     until: datetime
     zone: str = "UTC"
     quiet: bool = False
+    effect: float = EFFECT
+    users: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ def plan_world(arguments: WorldArguments, library: Library) -> World:
     return World(
         arguments=arguments,
         library=library,
-        people=draw_population(rng, turns=arguments.turns, topics=topics, split=CHALLENGER_SPLIT),
+        people=draw_population(rng, users=arguments.users or users_of(arguments.turns), topics=topics),
         topic_factors=factors,
         begins=begins,
         counts=rng.multinomial(arguments.turns, weights).astype(np.int64),

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from chat.services.conversations import title_for
-from monitoring.synthetic.traffic.arrays import Ints
+from monitoring.synthetic.traffic.arrays import Bools, Ints
+from monitoring.synthetic.traffic.dividing import Divided
 from monitoring.synthetic.traffic.prices import Prices
 from monitoring.synthetic.traffic.standing_rows import Standing
 from monitoring.synthetic.traffic.tables import escaped
@@ -25,9 +26,11 @@ class Writing:
     titles: list[str]
     hits: list[list[str]]  # by rank: everything of a hit that is the same each time
     ground: dict[str, list[int]]  # ids of all rows that the rows of a block refer to, by table
+    divided: Divided | None  # the experiment of the world; None: it has none
+    is_exposed: Bools  # of each user; grows while blocks are made, one after the other
 
     @classmethod
-    def of(cls, world: World, standing: Standing, prices: Prices) -> "Writing":
+    def of(cls, world: World, standing: Standing, prices: Prices, divided: Divided | None = None) -> "Writing":
         items = world.library.items
         answers = [escaped(item.answers[kind]) for kind in range(3) for item in items]
         return cls(
@@ -38,7 +41,9 @@ class Writing:
             answers=[*answers, escaped(REFUSAL)],
             titles=[escaped(title_for(item.question)) for item in items],
             hits=_hit_texts(world.library),
-            ground=_ground(world.library, standing),
+            ground=_ground(world.library, standing, divided),
+            divided=divided,
+            is_exposed=np.isin(standing.user_ids, list(divided.exposed_user_ids if divided else ())),
         )
 
 
@@ -69,8 +74,16 @@ def _hit_texts(library: Library) -> list[list[str]]:
     ]
 
 
-def _ground(library: Library, standing: Standing) -> dict[str, list[int]]:
+def _ground(library: Library, standing: Standing, divided: Divided | None) -> dict[str, list[int]]:
     hits = [hit for item in library.items for hit in item.hits]
+    experiment = (
+        {
+            "monitoring_experiment": [divided.experiment_id],
+            "monitoring_variant": sorted((divided.control_id, divided.challenger_id)),
+        }
+        if divided
+        else {}
+    )
     return {
         "chat_chunk": sorted({hit.chunk_id for hit in hits}),
         "chat_document": sorted({hit.document_id for hit in hits}),
@@ -78,4 +91,5 @@ def _ground(library: Library, standing: Standing) -> dict[str, list[int]]:
         "chat_pipelineconfig": sorted(standing.config_ids),
         "auth_user": sorted({*standing.user_ids, standing.reviewer_id}),
         "monitoring_judgeversion": sorted(standing.version_ids),
+        **experiment,
     }
