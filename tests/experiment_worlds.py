@@ -43,7 +43,7 @@ class World:
     def _experiment(self, random: np.random.Generator) -> list[tuple[Sums, Sums]]:
         arrives = np.arange(self.users) // LOOK_EVERY
         in_variant = random.random(self.users) < 0.5
-        # Some ask once, some a hundred times: the most active of a hundred users has a tenth of all answers or so.
+        # Some ask once, some a hundred times: the most active of a hundred users gets 7 % of all answers.
         activity = random.lognormal(0.0, 1.0, self.users)
         looks = self.users // LOOK_EVERY + self.longer
         known = np.minimum((np.arange(looks) + 1) * LOOK_EVERY, self.users)
