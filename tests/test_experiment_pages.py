@@ -239,6 +239,18 @@ def test_chart_shows_each_look_and_the_same_as_a_table(admin):
     assert "Total time: B less A" in _html(admin, experiment.get_absolute_url(), kpi="total_seconds")
 
 
+def test_too_few_to_compare_is_said_with_the_digits_that_differ(admin):
+    experiment = make_started()
+    meet(experiment, "A", [Unit(up=3, down=4)])
+    meet(experiment, "B", [Unit(up=4, down=5)])
+
+    response = admin.get(experiment.get_absolute_url())
+
+    (row,) = response.context["tables"][0].primary
+    assert (row.says, row.interval, row.badge) == ("too few to compare", "", "")
+    assert (row.control, row.value) == ("42.9\N{NO-BREAK SPACE}%", "44.4\N{NO-BREAK SPACE}%")
+
+
 def test_chart_says_when_it_begins(admin):
     assert "The chart begins with the second look." in _html(admin, _won().get_absolute_url())
 
@@ -343,6 +355,8 @@ def test_running_experiment_is_concluded_with_its_winner_as_default_in_one_step(
     admin.post(_page("conclude", experiment), {"text": "B is liked more.", "winner": winner.pk, "make_default": "on"})
 
     assert f'<option value="{winner.pk}" selected>' in html
+    assert 'maxlength="10000">“B” answers are liked more: 90' in html
+    assert "points.</textarea>" in html
     experiment.refresh_from_db()
     assert (experiment.status, experiment.winner) == ("CONCLUDED", winner)
     assert PipelineConfig.objects.default() == winner.config

@@ -83,5 +83,6 @@ def _results(request: HttpRequest, experiment: Experiment) -> dict[str, Any]:
         "chart_kpi": chosen,
         "chart_kpis": list(KPIS.values()),
         "suggested": suggested,
+        "learned": verdict.text.replace(", safe to stop", "") if verdict.is_final else "",
         "is_default": bool(experiment.winner and experiment.winner.config.is_default),
     }

@@ -95,7 +95,7 @@ def _rows(plan: Plan, kpi: Kpi, unit: str) -> tuple[tuple[str, str], ...]:
     if plan.noise is not None:
         rows.append(("Noise floor", kpi.size(_two_digits(plan.noise))))
     if plan.least_effect is not None:
-        rows.append((f"Found in {weeks}", f"{kpi.size(_two_digits(plan.least_effect))} or more"))
+        rows.append((f"{weeks.capitalize()} would find", f"{kpi.size(_two_digits(plan.least_effect))} or more"))
     return tuple(rows)
 
 

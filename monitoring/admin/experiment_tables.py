@@ -97,7 +97,9 @@ def kpi_table(variant: VariantFigures) -> KpiTable:
 
 def kpi_row(one: Compared) -> KpiRow:
     """Return a KPI in words."""
-    width = None if one.low is None or one.high is None else one.high - one.low
+    width = abs(one.difference) if one.difference else None
+    if one.low is not None and one.high is not None:
+        width = one.high - one.low
     return KpiRow(
         one=one,
         control=one.kpi.value(one.control, width),
@@ -126,7 +128,7 @@ def _says(one: Compared) -> str:
         return "broken"
     if one.state == "kept":
         return "kept"
-    if one.difference is None:
+    if one.low is None:
         return f"no {one.kpi.counted} yet" if not one.n or not one.control_n else "too few to compare"
     if one.state == "open":
         return "not sure yet"
