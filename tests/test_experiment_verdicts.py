@@ -88,6 +88,13 @@ SPLIT = [("A", 1100, 0.5), ("B", 900, 0.5)]
             False,
         ),
         (
+            {"primary": compared(ends=None), "is_running": False},
+            "undecided",
+            "Not enough traffic: there are too few votes to compare.",
+            "Keep the control, or run a new and longer experiment.",
+            True,
+        ),
+        (
             {"primary": compared(ends=(-0.01, 0.07)), "power": ENDLESS},
             "undecided",
             "Not enough traffic: no end is in sight at this traffic. So far the difference in thumbs-up rate is between"

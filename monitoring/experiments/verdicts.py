@@ -22,6 +22,7 @@ ORDER = (
     "no_difference",
     "same",
 )
+_STOPPED_EARLY = "Keep the control, or run a new and longer experiment."
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +216,12 @@ def _unsure(situation: Situation) -> Verdict:
     one, effect = situation.primary, situation.smallest_effect
     size = one.kpi.size(effect)
     if one.difference is None or one.low is None or one.high is None:
+        advice = _left(situation) or f"Wait for {one.kpi.counted}."
         return Verdict(
             "undecided",
             f"Not enough traffic: there are too few {one.kpi.counted} to compare.",
-            _left(situation) or f"Wait for {one.kpi.counted}.",
-            False,
+            advice if situation.is_running else _STOPPED_EARLY,
+            not situation.is_running,
             situation.variant_id,
         )
     if -effect < one.low and one.high < effect:
@@ -236,7 +238,7 @@ def _unsure(situation: Situation) -> Verdict:
         return Verdict(
             "undecided",
             f"Not decided: it stopped before one could be sure. {so_far}.",
-            "Keep the control, or run a new and longer experiment.",
+            _STOPPED_EARLY,
             True,
             situation.variant_id,
         )
