@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import Max, Q
 from django.utils import timezone
 
+from chat.models.conversation import Origin
 from monitoring.experiments.lifecycle import stop
 from monitoring.experiments.results import results
 from monitoring.models import Experiment, ExperimentLook
@@ -44,6 +45,12 @@ def look(experiment: Experiment, now: datetime) -> list[ExperimentLook]:
     if broken and experiment.stops_on_guardrail and experiment.status == Experiment.Status.RUNNING:
         stop(experiment=experiment, reason=" ".join(verdict.text for verdict in broken))
     return rows
+
+
+def look_back_at_made_up(*, every: timedelta) -> None:
+    """Write looks over the time of each experiment of synthetic traffic that has none, for its chart."""
+    for experiment in Experiment.objects.filter(origin=Origin.SYNTHETIC, looks__isnull=True):
+        look_back(experiment, every=every)
 
 
 def look_back(experiment: Experiment, *, every: timedelta) -> int:

@@ -13,8 +13,10 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from chat.exceptions import ChatError
+from monitoring.experiments.looks import look_back_at_made_up
 from monitoring.management.running import STOPPED, RunsCommand
 from monitoring.synthetic.traffic.copying import analyze, copy_world
+from monitoring.synthetic.traffic.demo import LOOK_EVERY
 from monitoring.synthetic.traffic.habits import USERS_LIMIT, USERS_MIN
 from monitoring.synthetic.traffic.live import go_live
 from monitoring.synthetic.traffic.profiles import EFFECT, EFFECT_MAX, EFFECT_MIN
@@ -83,6 +85,8 @@ class Command(RunsCommand):
             stored = copy_world(world, on_turns=bar.update, on_block=tally.add if options["truth"] else None)
         seconds = time.monotonic() - begun
         analyze()
+        self.stderr.write("Written. Looking back at the A/B test, day by day: some seconds to minutes ...")
+        look_back_at_made_up(every=LOOK_EVERY)
         lines = [f"{stored:,} turns over {arguments.days} days, {stored / max(seconds, 1e-9):,.0f} a second."]
         if options["truth"]:
             write_truth(options["truth"], truth_of(tally))

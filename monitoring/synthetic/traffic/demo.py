@@ -14,8 +14,7 @@ from django_q.tasks import async_task
 from chat.exceptions import ChatError
 from chat.models import Turn
 from chat.models.conversation import Origin
-from monitoring.experiments.looks import look_back
-from monitoring.models import Experiment
+from monitoring.experiments.looks import look_back_at_made_up
 from monitoring.reports import Filters, read, refresh
 from monitoring.synthetic.traffic.copying import analyze, copy_world
 from monitoring.synthetic.traffic.removal import remove_synthetic
@@ -134,8 +133,7 @@ def _make(days: int, turns: int) -> int:
     stored = copy_world(world, on_turns=on_turns)
     analyze()
     refresh()  # or the first look at the dashboard would read each turn
-    for experiment in Experiment.objects.filter(origin=Origin.SYNTHETIC, looks__isnull=True):
-        look_back(experiment, every=LOOK_EVERY)
+    look_back_at_made_up(every=LOOK_EVERY)
     return stored
 
 
