@@ -11,6 +11,7 @@ from chat.services.turns import request_stop
 from chat.signals import feedback_given, turn_finished
 from monitoring import tasks
 from monitoring.exceptions import JudgingError
+from monitoring.experiments.running import running_plan
 from monitoring.judging import nudges, worker
 from monitoring.judging.backfills import cancel_backfill, close_finished, order_backfill
 from monitoring.judging.forgetting import forget_deleted
@@ -34,8 +35,10 @@ def fake_llm(settings):
         yield fake
 
 
-def test_a_nudge_is_one_insert(fake_llm, django_assert_num_queries):
+def test_a_nudge_is_one_insert(fake_llm, django_assert_num_queries, settings):
+    settings.REMEMBER_SECONDS = 60
     turn = make_finished()
+    running_plan()  # that no experiment runs is known to a process already
 
     with django_assert_num_queries(1):
         turn_finished.send(
