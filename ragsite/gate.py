@@ -12,6 +12,7 @@ as the database's wrapper; a thread of its own for each request cost 1 ms of pro
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext
@@ -36,7 +37,8 @@ class Gate:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if _may_wait_inside(scope):
-            await self.application(scope, receive, send)
+            # In a context of its own: the server may begin a request from within the one before, and its place is gone.
+            await asyncio.create_task(self._pass_by(scope, receive, send), context=Context())
             return
         self.in_line += 1
         try:
@@ -63,6 +65,9 @@ class Gate:
                 await self.application(scope, receive, send_and_leave)
         finally:
             leave()
+
+    async def _pass_by(self, scope: Message, receive: Receive, send: Send) -> None:
+        await self.application(scope, receive, send)
 
 
 def _may_wait_inside(scope: Message) -> bool:

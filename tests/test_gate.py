@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 
 from ragsite.gate import Gate
 
@@ -120,3 +121,29 @@ def test_a_request_that_fails_or_is_given_up_leaves_its_place(application):
         assert gate.in_line == 0
 
     asyncio.run(run())
+
+
+def test_a_request_that_is_begun_from_within_the_one_before_has_threads_of_its_own():
+    """As uvicorn begins one that came before the other was done, or whose context leaked: it inherits the place."""
+    answered = []
+
+    async def application(scope, receive, send) -> None:
+        await sync_to_async(answered.append)(scope["path"])
+
+    async def run():
+        gate = Gate(application)
+        is_over = asyncio.Event()
+
+        async def later():
+            await is_over.wait()
+            await (await ask(gate, "form", "POST"))
+            await (await ask(gate, "page"))
+
+        async with ThreadSensitiveContext(executor=gate.threads[0]):
+            task = asyncio.create_task(later())
+        is_over.set()
+        await task
+
+    asyncio.run(run())
+
+    assert answered == ["form", "page"]
