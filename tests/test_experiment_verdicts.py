@@ -90,7 +90,7 @@ SPLIT = [("A", 1100, 0.5), ("B", 900, 0.5)]
         (
             {"primary": compared(ends=None), "is_running": False},
             "undecided",
-            "Not enough traffic: there are too few votes to compare.",
+            "Not enough traffic: there are too few votes to compare, or most are of a few users.",
             "Keep the control, or run a new and longer experiment.",
             True,
         ),
@@ -121,7 +121,7 @@ SPLIT = [("A", 1100, 0.5), ("B", 900, 0.5)]
         (
             {"primary": compared(ends=None)},
             "undecided",
-            "Not enough traffic: there are too few votes to compare.",
+            "Not enough traffic: there are too few votes to compare, or most are of a few users.",
             "A difference of 3 points takes about 1,900 users in both variants; there are 1,000.",
             False,
         ),

@@ -219,7 +219,8 @@ def _unsure(situation: Situation) -> Verdict:
         advice = _left(situation) or f"Wait for {one.kpi.counted}."
         return Verdict(
             "undecided",
-            f"Not enough traffic: there are too few {one.kpi.counted} to compare.",
+            f"Not enough traffic: there are too few {one.kpi.counted} to compare, or most are of a few"
+            f" {situation.unit}.",
             advice if situation.is_running else _STOPPED_EARLY,
             not situation.is_running,
             situation.variant_id,
