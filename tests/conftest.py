@@ -19,17 +19,17 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "ragsite.settings"
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-from ragsite import embedded  # noqa: E402
+from ragsite import embedded  # noqa: E402 # reads what was set above
 
 embedded.provide()
 
 # Not left to pytest-django, which would read the settings before this file, and so before there is a database.
 django.setup()
 
-from django.db import connection  # noqa: E402
-from django.test import TransactionTestCase, override_settings  # noqa: E402
+from django.db import connection  # noqa: E402 # needs Django set up
+from django.test import TransactionTestCase, override_settings  # noqa: E402 # likewise
 
-from tests.databases import django_on, empty_all_tables, own_database  # noqa: E402
+from tests.databases import django_on, empty_all_tables, own_database  # noqa: E402 # likewise
 
 # What Django does after each test that commits; its own way takes ten times as long.
 TransactionTestCase._fixture_teardown = lambda self: empty_all_tables()
