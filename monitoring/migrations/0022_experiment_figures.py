@@ -6,7 +6,8 @@ from django.db import migrations
 
 FOLDER = Path(__file__).parent / "sql" / "0022_experiments"
 DROP_SQL = """
-DROP FUNCTION reports.experiments, reports.experiment_sums, reports.kpi_units, reports.unit_arrivals, reports.grant_reader;
+DROP FUNCTION reports.experiments, reports.experiment_sums, reports.traffic_units, reports.kpi_units, reports.unit_arrivals,
+              reports.grant_reader;
 DROP VIEW reports.experiment_look, reports.exposure, reports.variant, reports.experiment;
 """
 

@@ -17,33 +17,33 @@ CREATE FUNCTION reports.kpi_units(
 RETURNS TABLE (variant_id bigint, unit_key text, kpi text, judge_version_id bigint, x double precision, y double precision)
 LANGUAGE sql STABLE -- nothing else, so that it is planned as a part of the query that asks
 AS $$
-    WITH met AS MATERIALIZED (
-        SELECT exposure.variant_id,
-               variant.config_id,
-               exposure.user_id,
-               CASE WHEN experiment.unit = 'CONVERSATION' THEN exposure.conversation_id END AS conversation_id,
-               exposure.exposed_at AS begins_at,
-               least(experiment.stopped_at, $2) AS ends_at, -- least() leaves out null
-               experiment.unit,
+    WITH experiment AS MATERIALIZED (
+        SELECT experiment.unit,
                experiment.origin,
+               least(experiment.stopped_at, $2) AS ends_at, -- least() leaves out null
                (SELECT array_agg(chosen.collection_id) FROM monitoring_experiment_collections AS chosen
                  WHERE chosen.experiment_id = $1) AS collection_ids
+          FROM reports.experiment AS experiment
+         WHERE experiment.experiment_id = $1
+    ), met AS MATERIALIZED (
+        SELECT exposure.variant_id, variant.config_id, exposure.user_id, exposure.conversation_id, exposure.exposed_at
           FROM reports.exposure AS exposure
           JOIN reports.variant AS variant ON variant.variant_id = exposure.variant_id
-          JOIN reports.experiment AS experiment ON experiment.experiment_id = exposure.experiment_id
          WHERE exposure.experiment_id = $1
            AND exposure.exposed_at < $2
            AND NOT exposure.is_pinned
-    ), place AS ( -- the conversations of each unit
-        SELECT met.*, conversation.id AS in_conversation, met.user_id::text AS unit_key
+    ), place AS ( -- the conversations of each unit; which of the two, is known before the rows are read
+        SELECT met.variant_id, met.config_id, met.exposed_at, conversation.id AS conversation_id, met.user_id::text AS unit_key
           FROM met
           JOIN chat_conversation AS conversation ON conversation.user_id = met.user_id
-         WHERE met.unit = 'USER' AND conversation.config_id IS NULL
+         WHERE (SELECT unit FROM experiment) = 'USER'
+           AND conversation.config_id IS NULL
          UNION ALL
-        SELECT met.*, conversation.id, conversation.id::text
+        SELECT met.variant_id, met.config_id, met.exposed_at, conversation.id, conversation.id::text
           FROM met
           JOIN chat_conversation AS conversation ON conversation.id = met.conversation_id
-         WHERE met.unit = 'CONVERSATION' AND conversation.config_id IS NULL
+         WHERE (SELECT unit FROM experiment) = 'CONVERSATION'
+           AND conversation.config_id IS NULL
     ), counted AS MATERIALIZED (
         SELECT place.variant_id,
                place.unit_key,
@@ -57,12 +57,13 @@ AS $$
                turn.total_seconds,
                turn.cost_usd
           FROM place
-          JOIN reports.turn AS turn ON turn.conversation_id = place.in_conversation
+          JOIN reports.turn AS turn ON turn.conversation_id = place.conversation_id
          WHERE turn.config_id = place.config_id
-           AND turn.origin = place.origin
-           AND turn.created_at >= place.begins_at
-           AND turn.created_at < place.ends_at
-           AND (place.collection_ids IS NULL OR turn.collection_id = ANY (place.collection_ids))
+           AND turn.origin = (SELECT origin FROM experiment)
+           AND turn.created_at >= place.exposed_at
+           AND turn.created_at < (SELECT ends_at FROM experiment)
+           AND ((SELECT collection_ids FROM experiment) IS NULL
+                OR turn.collection_id = ANY ((SELECT collection_ids FROM experiment)::bigint[]))
          UNION ALL
         SELECT 0,
                CASE $4 WHEN 'USER' THEN conversation.user_id::text ELSE conversation.id::text END,
@@ -85,52 +86,78 @@ AS $$
            AND ($7 IS NULL OR turn.config_id = $7)
            AND conversation.config_id IS NULL
            AND ($4 <> 'USER' OR conversation.user_id IS NOT NULL)
-    ), asked AS (
+    ), parts AS ( -- of each unit, to be added up: a join of what is said with what was asked would be planned for few units
         SELECT counted.variant_id,
                counted.unit_key,
+               1 AS conversations,
                count(*) FILTER (WHERE is_answer) AS answers,
                count(*) FILTER (WHERE is_failed) AS failed,
                count(*) FILTER (WHERE NOT is_unfinished) AS finished,
                count(*) FILTER (WHERE is_refusal) AS refusals,
-               count(DISTINCT counted.conversation_id) AS conversations,
                count(first_token_seconds) AS first_tokens,
                sum(first_token_seconds) AS first_token_seconds,
                count(total_seconds) AS totals,
                sum(total_seconds) AS total_seconds,
                count(cost_usd) FILTER (WHERE is_answer) AS known_costs,
-               sum(cost_usd) FILTER (WHERE is_answer)::double precision AS cost_usd
+               sum(cost_usd) FILTER (WHERE is_answer)::double precision AS cost_usd,
+               0 AS votes,
+               0 AS up,
+               0 AS rated,
+               0 AS asked_again
           FROM counted
-         GROUP BY 1, 2
-    ), voted AS (
-        SELECT counted.variant_id,
-               counted.unit_key,
-               count(*) AS votes,
-               count(*) FILTER (WHERE feedback.value = 1) AS up,
-               count(DISTINCT feedback.turn_id) AS rated
+         GROUP BY counted.variant_id, counted.unit_key, counted.conversation_id
+         UNION ALL
+        SELECT counted.variant_id, counted.unit_key, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+               count(*),
+               count(*) FILTER (WHERE feedback.value = 1),
+               count(DISTINCT feedback.turn_id),
+               0
           FROM counted
-          JOIN reports.feedback AS feedback ON feedback.turn_id = counted.turn_id
-         GROUP BY 1, 2
-    ), again AS (
-        SELECT counted.variant_id, counted.unit_key, count(DISTINCT signal.turn_id) AS asked_again
+          JOIN chat_feedback AS feedback ON feedback.turn_id = counted.turn_id
+         GROUP BY counted.variant_id, counted.unit_key
+         UNION ALL
+        SELECT counted.variant_id, counted.unit_key, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+               count(DISTINCT signal.turn_id)
           FROM counted
-          JOIN reports.signal AS signal ON signal.turn_id = counted.turn_id
+          JOIN chat_implicitsignal AS signal ON signal.turn_id = counted.turn_id
          WHERE signal.kind IN ('REGENERATE', 'EDIT')
            AND counted.is_answer
-         GROUP BY 1, 2
+         GROUP BY counted.variant_id, counted.unit_key
+    ), asked AS (
+        SELECT variant_id,
+               unit_key,
+               sum(conversations) AS conversations,
+               sum(answers) AS answers,
+               sum(failed) AS failed,
+               sum(finished) AS finished,
+               sum(refusals) AS refusals,
+               sum(first_tokens) AS first_tokens,
+               sum(first_token_seconds) AS first_token_seconds,
+               sum(totals) AS totals,
+               sum(total_seconds) AS total_seconds,
+               sum(known_costs) AS known_costs,
+               sum(cost_usd) AS cost_usd,
+               sum(votes) AS votes,
+               sum(up) AS up,
+               sum(rated) AS rated,
+               sum(asked_again) AS asked_again
+          FROM parts
+         GROUP BY variant_id, unit_key
     ), judged AS MATERIALIZED (
         SELECT counted.variant_id,
                counted.unit_key,
-               score.name,
+               score.name::text AS name,
                score.judge_version_id,
                count(*) AS scored,
-               count(*) FILTER (WHERE score.is_failing) AS failing,
+               count(*) FILTER (WHERE failing.label IS NOT NULL) AS failing,
                sum(score.value) AS value_sum
           FROM counted
-          JOIN reports.score AS score ON score.turn_id = counted.turn_id
+          JOIN monitoring_score AS score ON score.turn_id = counted.turn_id
+          LEFT JOIN reports.failing_label AS failing ON failing.name = score.name AND failing.label = score.label
          WHERE score.source = 'JUDGE'
            AND score.name IN ('groundedness', 'relevance', 'question_toxicity')
            AND score.value IS NOT NULL
-         GROUP BY 1, 2, 3, 4
+         GROUP BY counted.variant_id, counted.unit_key, score.name, score.judge_version_id
     ), chosen AS (
         SELECT DISTINCT ON (judged.name) judged.name, judged.judge_version_id
           FROM judged
@@ -139,13 +166,11 @@ AS $$
     ), both_of AS (
         SELECT asked.variant_id, asked.unit_key, of_unit.kpi, 0::bigint AS judge_version_id, of_unit.x, of_unit.y
           FROM asked
-          LEFT JOIN voted ON voted.variant_id = asked.variant_id AND voted.unit_key = asked.unit_key
-          LEFT JOIN again ON again.variant_id = asked.variant_id AND again.unit_key = asked.unit_key
          CROSS JOIN LATERAL (
-               VALUES ('up_ratio', voted.up, voted.votes),
-                      ('vote_ratio', coalesce(voted.rated, 0), asked.answers),
+               VALUES ('up_ratio', asked.up, asked.votes),
+                      ('vote_ratio', asked.rated, asked.answers),
                       ('refusal_ratio', asked.refusals, asked.answers),
-                      ('again_ratio', coalesce(again.asked_again, 0), asked.answers),
+                      ('again_ratio', asked.asked_again, asked.answers),
                       ('first_token_seconds', asked.first_token_seconds, asked.first_tokens),
                       ('total_seconds', asked.total_seconds, asked.totals),
                       ('usd_per_answer', asked.cost_usd, asked.known_costs),
@@ -163,32 +188,59 @@ AS $$
                       ('question_toxicity', 'toxic_ratio', judged.failing, judged.scored)) AS of_unit (name, kpi, x, y)
          WHERE of_unit.name = judged.name
     )
-    SELECT both_of.variant_id, both_of.unit_key, both_of.kpi, both_of.judge_version_id, both_of.x, both_of.y
+    SELECT both_of.variant_id, both_of.unit_key, both_of.kpi, both_of.judge_version_id, both_of.x::double precision, both_of.y::double precision
       FROM both_of
      WHERE both_of.y > 0
         OR both_of.x > 0 -- such as a vote on a turn that failed
 $$;
 
--- For each variant and KPI the sums that its figure and the figure's variance need; none where nothing is counted.
+-- For each variant and KPI the sums that its figure and the figure's variance need; none where nothing is counted. EXECUTE: planned
+-- for these arguments, in the memory that half a million turns take.
 CREATE FUNCTION reports.experiment_sums(experiment_id bigint, until timestamptz DEFAULT now())
 RETURNS TABLE (variant_id bigint, kpi text, units bigint,
     x double precision, y double precision, xx double precision, yy double precision, xy double precision,
     judge_version_id bigint) -- 0: not judged
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
+SET work_mem = '64MB'
 AS $$
-    SELECT of_unit.variant_id,
-           of_unit.kpi,
-           count(*),
-           sum(of_unit.x),
-           sum(of_unit.y),
-           sum(of_unit.x * of_unit.x),
-           sum(of_unit.y * of_unit.y),
-           sum(of_unit.x * of_unit.y),
-           max(of_unit.judge_version_id)
-      FROM reports.kpi_units($1, $2) AS of_unit
-     GROUP BY 1, 2
-     ORDER BY 1, 2
+BEGIN
+    RETURN QUERY EXECUTE $sums$
+        SELECT of_unit.variant_id,
+               of_unit.kpi,
+               count(*),
+               sum(of_unit.x),
+               sum(of_unit.y),
+               sum(of_unit.x * of_unit.x),
+               sum(of_unit.y * of_unit.y),
+               sum(of_unit.x * of_unit.y),
+               max(of_unit.judge_version_id)
+          FROM reports.kpi_units($1, $2) AS of_unit
+         GROUP BY 1, 2
+         ORDER BY 1, 2
+    $sums$ USING experiment_id, until;
+END
 $$;
+
+-- The same of traffic without an experiment: by KPI the numerators and denominators of all units, in the same order.
+CREATE FUNCTION reports.traffic_units(
+    since timestamptz, until timestamptz, unit text, origin text, collection_ids bigint[] DEFAULT NULL,
+    config_id bigint DEFAULT NULL)
+RETURNS TABLE (kpi text, x double precision[], y double precision[])
+LANGUAGE plpgsql STABLE
+SET work_mem = '64MB'
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE $units$
+        SELECT of_unit.kpi,
+               array_agg(of_unit.x ORDER BY of_unit.unit_key),
+               array_agg(of_unit.y ORDER BY of_unit.unit_key)
+          FROM reports.kpi_units(NULL, $2, $1, $3, $4, $5, $6) AS of_unit
+         GROUP BY 1
+    $units$ USING since, until, unit, origin, collection_ids, config_id;
+END
+$$;
+
+REVOKE ALL ON FUNCTION reports.traffic_units FROM PUBLIC;
 
 -- On which day of a range (0: the first one) how many units asked for the first time in it.
 CREATE FUNCTION reports.unit_arrivals(
