@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from chat.models import PipelineConfig
-from chat.services.configs import ensure_default_config
+from chat.services.configs import copy_as_new, ensure_default_config
 from monitoring.exceptions import ExperimentError
 from monitoring.experiments.buckets import room
 from monitoring.experiments.drafts import GuardrailDraft, VariantDraft, draft_problems
@@ -145,6 +145,24 @@ def test_start_fixes_an_experiment(staff):
     ):
         with pytest.raises(ExperimentError, match=words):
             refused()
+
+
+def test_a_started_experiment_fixes_its_configs_before_they_answer(admin_client):
+    draft = make_draft()
+    config = draft.variants.get(is_control=False).config
+    url = reverse("admin:chat_pipelineconfig_change", args=[config.pk])
+
+    assert 'name="top_k"' in admin_client.get(url).text
+
+    start(experiment=draft)
+    page = admin_client.get(url).text
+
+    assert 'name="top_k"' not in page
+    assert "An experiment uses it, so it stays as it is" in page
+    assert (
+        'name="top_k"'
+        in admin_client.get(reverse("admin:chat_pipelineconfig_change", args=[copy_as_new(config=config).pk])).text
+    )
 
 
 def test_config_that_cannot_answer_any_more_is_found_at_the_start():

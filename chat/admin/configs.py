@@ -80,10 +80,10 @@ class PipelineConfigAdmin(PageAdmin):
         return ("name", "version") if obj else ("version",)
 
     def has_change_permission(self, request: HttpRequest, obj: PipelineConfig | None = None) -> bool:
-        return super().has_change_permission(request, obj) and not (obj and _is_used(obj))
+        return super().has_change_permission(request, obj) and not (obj and _is_fixed(obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: PipelineConfig | None = None) -> bool:
-        return super().has_delete_permission(request, obj) and not (obj and (obj.is_default or _is_used(obj)))
+        return super().has_delete_permission(request, obj) and not (obj and (obj.is_default or _is_fixed(obj)))
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """No deleting of many at once: it would ask for each whether it was used."""
@@ -94,8 +94,8 @@ class PipelineConfigAdmin(PageAdmin):
     def save_model(self, request: HttpRequest, obj: PipelineConfig, form: Any, change: bool) -> None:
         if change:
             # The lock makes a question that picks this config right now wait until the change is there.
-            if _is_used(PipelineConfig.objects.select_for_update().get(pk=obj.pk)):
-                raise PermissionDenied(f"{obj} has answered meanwhile: copy it as a new version.")
+            if _is_fixed(PipelineConfig.objects.select_for_update().get(pk=obj.pk)):
+                raise PermissionDenied(f"{obj} is in use meanwhile: copy it as a new version.")
         else:
             newest = PipelineConfig.objects.filter(name=obj.name).aggregate(newest=Max("version"))["newest"]
             obj.version = (newest or 0) + 1
@@ -147,5 +147,5 @@ class PipelineConfigAdmin(PageAdmin):
         return HttpResponseRedirect(reverse("admin:chat_pipelineconfig_change", args=[config.pk]))
 
 
-def _is_used(config: PipelineConfig) -> bool:
-    return config.turns.exists()
+def _is_fixed(config: PipelineConfig) -> bool:
+    return config.fixed_at is not None or config.turns.exists()

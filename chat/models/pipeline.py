@@ -131,6 +131,9 @@ class PipelineConfig(models.Model):
     )
     rewrite = models.BooleanField(default=True, help_text="Rewrite follow-up questions with the history.")
     is_default = models.BooleanField(default=False)
+    fixed_at = models.DateTimeField(
+        null=True, editable=False, help_text="Somebody relies on it from then on: nothing of it changes any more."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = PipelineConfigQuerySet.as_manager()

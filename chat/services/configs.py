@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from chat.exceptions import ConfigurationError
@@ -96,7 +97,7 @@ def _config_of_mode(mode: SearchMode) -> PipelineConfig:
     """Make the default config with another search mode, under the mode's name."""
     config = ensure_default_config()
     values = {field.attname: getattr(config, field.attname) for field in PipelineConfig._meta.concrete_fields}
-    for field in ("id", "name", "version", "created_at"):
+    for field in ("id", "name", "version", "created_at", "fixed_at"):
         del values[field]
     values |= {
         "search_mode": mode.value,
@@ -118,15 +119,21 @@ def copy_as_new(*, config: PipelineConfig) -> PipelineConfig:
         config._state.adding = True
         config.version = newest.version + 1
         config.is_default = False
+        config.fixed_at = None
         config.save()
     return config
+
+
+def fix_config(*, config_id: int) -> None:
+    """Let nothing of a config change from now on, as if it had answered."""
+    PipelineConfig.objects.filter(pk=config_id, fixed_at__isnull=True).update(fixed_at=timezone.now())
 
 
 def save_variant(*, config: PipelineConfig, name: str, description: str, **changes: Any) -> PipelineConfig:
     """Make a config like `config` but for `changes`, as the next version of `name`. Raises ConfigurationError for
     values that no config may have."""
     values = {field.attname: getattr(config, field.attname) for field in PipelineConfig._meta.concrete_fields}
-    for field in ("id", "version", "created_at"):
+    for field in ("id", "version", "created_at", "fixed_at"):
         del values[field]
     values |= {"name": name, "description": description[:300], "is_default": False, **changes}
     with transaction.atomic():

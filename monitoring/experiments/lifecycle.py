@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from chat.models import Collection
 from chat.models.conversation import Origin
-from chat.services.configs import make_default
+from chat.services.configs import fix_config, make_default
 from monitoring.exceptions import ExperimentError
 from monitoring.experiments.buckets import take_range
 from monitoring.experiments.drafts import GuardrailDraft, VariantDraft, draft_problems
@@ -94,6 +94,8 @@ def start(*, experiment: Experiment, by: Any = None) -> None:
         locked.first_bucket = 0 if is_synthetic else take_range(locked.traffic)
         locked.status, locked.started_at = Status.RUNNING, timezone.now()
         locked.save(update_fields=["status", "first_bucket", "started_at"])
+        for config_id in locked.variants.values_list("config_id", flat=True):
+            fix_config(config_id=config_id)
         note(locked, by, "Started.")
         transaction.on_commit(running_plan.forget)
     experiment.refresh_from_db()
