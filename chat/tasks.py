@@ -1,6 +1,6 @@
 """What the worker runs. Tasks take ids, call one service and may run twice."""
 
-from chat.services import documents, spending, turns, uploaded
+from chat.services import api_use, documents, spending, turns, uploaded
 
 
 def beat() -> None:
@@ -9,7 +9,9 @@ def beat() -> None:
 
 
 def sweep() -> int:
-    """Mark answers whose process died as interrupted, and queue lost uploads again; return how many."""
+    """Mark answers whose process died as interrupted, and queue lost uploads again; return how many. Counts of requests
+    that are over go too."""
+    api_use.sweep_api()
     return turns.sweep_interrupted() + documents.sweep_uploads()
 
 

@@ -54,6 +54,9 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_q",
     "django_prometheus",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "csp",
     "chat",
     "monitoring",
@@ -179,6 +182,44 @@ LLM_MAX_ATTEMPTS = env.int("LLM_MAX_ATTEMPTS", 3)
 QUESTION_MAX_CHARS = env.int("RAGSITE_QUESTION_MAX_CHARS", 4000)
 UPLOAD_MAX_MB = env.int("RAGSITE_UPLOAD_MAX_MB", 20)
 REMEMBER_SECONDS = 2.0  # how long a process keeps the default config, the collections and such: see Remembered
+
+# --- API --------------------------------------------------------------------------------------------------------------
+# Of a user, with all tokens together, by the scope that the operation needs.
+API_REQUESTS_PER_MINUTE = {
+    "chat": env.int("RAGSITE_API_CHAT_PER_MINUTE", 60, validate=validate.Range(min=1)),
+    "read": env.int("RAGSITE_API_READ_PER_MINUTE", 600, validate=validate.Range(min=1)),
+    "score": env.int("RAGSITE_API_SCORE_PER_MINUTE", 600, validate=validate.Range(min=1)),
+    "admin": env.int("RAGSITE_API_ADMIN_PER_MINUTE", 120, validate=validate.Range(min=1)),
+}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "chat.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["chat.api.access.HasAccess"],
+    "DEFAULT_THROTTLE_CLASSES": ["chat.api.throttling.ScopeThrottle"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "chat.api.schema.ApiSchema",
+    "EXCEPTION_HANDLER": "chat.api.problems.problem",
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+    "COERCE_DECIMAL_TO_STRING": True,  # dollars keep all their digits
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "ragsite",
+    "DESCRIPTION": "Ask, rate, score, evaluate, and read the figures. The handbook has examples: docs/api.md.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
 
 # --- Judges and reviews -----------------------------------------------------------------------------------------------
 JUDGE_CONCURRENCY = env.int("RAGSITE_JUDGE_CONCURRENCY", 16, validate=validate.Range(min=1))  # turns at a time

@@ -18,6 +18,7 @@ urlpatterns = [
     path("accounts/oidc/<str:provider_id>/login/", single_sign_on.sign_in),
     path("accounts/oidc/<str:provider_id>/login/callback/", single_sign_on.come_back),
     path("accounts/", include("allauth.urls")),
+    path("api/", include("ragsite.api_urls")),
     path("compare/", include("monitoring.urls")),
     path("", include("chat.urls")),
 ]

@@ -1,5 +1,6 @@
 """What chat stores. The database states the rules: closed sets are check constraints, "only once" is a unique one."""
 
+from chat.models.api import ApiToken, ApiUse, KeptReply
 from chat.models.budget import Budget, BudgetHold, BudgetMonth
 from chat.models.conversation import Conversation
 from chat.models.feedback import Feedback, ImplicitSignal
@@ -11,6 +12,8 @@ from chat.models.turn import Turn
 from chat.models.words import CollectionTotals, Posting, Term
 
 __all__ = [
+    "ApiToken",
+    "ApiUse",
     "Budget",
     "BudgetHold",
     "BudgetMonth",
@@ -25,6 +28,7 @@ __all__ = [
     "Heartbeat",
     "Hit",
     "ImplicitSignal",
+    "KeptReply",
     "LLMCall",
     "ModelPrice",
     "PipelineConfig",

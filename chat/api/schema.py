@@ -1,0 +1,57 @@
+"""How operations are described in the OpenAPI file: each with the errors that it can answer with."""
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction
+from rest_framework import serializers
+
+from chat.api.access import access_of
+from chat.api.problems import CONTENT_TYPE
+
+
+class ProblemFieldSerializer(serializers.Serializer[Any]):
+    """What is wrong with one field."""
+
+    field = serializers.CharField(help_text="Its name; of one within another, with dots. Empty: of the whole.")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """Problem details, RFC 9457."""
+
+    type = serializers.CharField()
+    title = serializers.CharField(help_text="The status in words.")
+    status = serializers.IntegerField()
+    code = serializers.CharField(help_text="Stays the same, for programs.")
+    detail = serializers.CharField(help_text="What is wrong and what to do, for people.")
+    # a field of the reply; the library's own `errors` is of no use in one that is only described
+    errors = ProblemFieldSerializer(many=True, required=False)  # type: ignore[assignment]
+
+
+class ApiSchema(AutoSchema):
+    """Adds scope, permission and the errors that any operation of its kind has."""
+
+    # drf-spectacular's signature, which differs from that of its own base
+    def get_description(self) -> str:  # type: ignore[override]
+        """Return the docstring with who may."""
+        access = access_of(self.view, self.method)
+        who = f" Users need the permission `{access.permission}`." if access.permission else ""
+        return f"{super().get_description()}\n\nScope of a token: `{access.scope}`.{who}"
+
+    def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        for status in self._error_statuses():
+            # the library's method has no types
+            body = self._get_response_for_code(ProblemSerializer, status, [CONTENT_TYPE], direction)  # type: ignore[no-untyped-call]
+            bodies.setdefault(status, body)
+        return dict(sorted(bodies.items()))
+
+    def _error_statuses(self) -> list[str]:
+        statuses = ["400", "401", "403", "406", "429"]
+        if "{" in self.path:
+            statuses.append("404")
+        if self.method in ("POST", "PUT", "PATCH"):
+            statuses += ["413", "415", "422"]
+        return statuses + list(getattr(self.view, "other_errors", {}).get(self.method, ()))

@@ -1,0 +1,17 @@
+"""Addresses of the REST API: what chat and monitoring offer, the OpenAPI file, and its pages."""
+
+from django.contrib.auth.decorators import login_required
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from chat.api.problems import no_such_address
+
+docs = SpectacularSwaggerSplitView.as_view(url_name="api-schema", template_name="api/docs.html", throttle_classes=[])
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("v1/", include("chat.api.urls")),
+    path("v1/", include("monitoring.api.urls")),
+    path("schema/", SpectacularAPIView.as_view(throttle_classes=[]), name="api-schema"),
+    path("docs/", login_required(docs), name="api-docs"),
+    re_path(r"", no_such_address),  # in place of a page for people
+]
