@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from chat.views import conversations, documents, feedback, lab, stream, turns
+from chat.views import conversations, documents, feedback, lab, stream, tokens, turns
 
 app_name = "chat"
 urlpatterns: list[URLPattern] = [
@@ -24,5 +24,7 @@ urlpatterns: list[URLPattern] = [
     path("turns/<int:turn_id>/feedback/", feedback.turn_feedback, name="turn-feedback"),
     path("turns/<int:turn_id>/signal/", feedback.turn_signal, name="turn-signal"),
     path("documents/<int:document_id>/", documents.document, name="document"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/<int:token_id>/revoke/", tokens.revoke, name="revoke-token"),
     path("lab/", lab.search_lab, name="search-lab"),
 ]

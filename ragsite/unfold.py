@@ -120,6 +120,7 @@ NAVIGATION = [
         "items": [
             _link("Users", "person", "auth.user"),
             _link("Groups", "group", "auth.group"),
+            _link("API tokens", "key", "chat.apitoken"),
         ],
     },
     {

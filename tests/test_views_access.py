@@ -3,6 +3,7 @@
 import pytest
 from django.urls import reverse
 
+from chat.services.tokens import make_token
 from tests.factories import make_conversation, make_document, make_turn
 
 pytestmark = pytest.mark.django_db
@@ -27,8 +28,10 @@ VIEWS = [
     ("turn-feedback", "turn", {"post"}),
     ("turn-signal", "turn", {"post"}),
     ("document", "document", {"get"}),
+    ("tokens", "", {"get", "post"}),
+    ("revoke-token", "token", {"get", "post"}),
 ]
-OWNED = [(name, kind, methods) for name, kind, methods in VIEWS if kind in ("conversation", "turn")]
+OWNED = [(name, kind, methods) for name, kind, methods in VIEWS if kind in ("conversation", "turn", "token")]
 
 
 @pytest.fixture
@@ -36,6 +39,7 @@ def address(alice):
     """A function from a view's name to its address, for things of alice's."""
     turn = make_turn(conversation=make_conversation(user=alice))
     keys = {"conversation": [turn.conversation_id], "turn": [turn.pk], "document": [make_document().pk], "": []}
+    keys["token"] = [make_token(user=alice, name="a program", scopes=["read"])[0].pk]
     return lambda name, kind: reverse(f"chat:{name}", args=keys[kind])
 
 

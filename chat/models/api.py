@@ -54,6 +54,11 @@ class ApiToken(models.Model):
         return f"{self.name} ({self.beginning}…)"
 
     @property
+    def scope_labels(self) -> list[str]:
+        """What it may be used for, in words."""
+        return [str(Scope(scope).label) for scope in self.scopes]
+
+    @property
     def is_usable(self) -> bool:
         """Whether it is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
