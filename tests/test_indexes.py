@@ -15,6 +15,7 @@ from django.db import connection
         ("chat_conversation", "config_id", "bigint", "chat_conversation_config"),
         ("monitoring_score", "rule_id", "bigint", "monitoring_score_by_rule"),
         ("monitoring_score", "reviewer_id", "integer", "monitoring_score_by_reviewer"),
+        ("monitoring_score", "author_id", "integer", "monitoring_score_by_author"),
         ("monitoring_score", "conversation_id", "uuid", "monitoring_score_of_whole"),
     ],
 )

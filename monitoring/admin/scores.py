@@ -52,12 +52,18 @@ class ErrorFilter(DropdownFilter):
     parameter_name = "verdict"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("value", "with a value"), ("failed", "failed"), ("waits", "failed, tried again later")]
+        return [
+            ("value", "with a value"),
+            ("label", "a label alone"),
+            ("failed", "failed"),
+            ("waits", "failed, tried again later"),
+        ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         wanted = {
             "value": {"value__isnull": False},
-            "failed": {"value__isnull": True},
+            "label": {"value__isnull": True, "error": ""},
+            "failed": {"value__isnull": True, "error__gt": ""},
             "waits": {"retry_at__isnull": False},
         }
         return queryset.filter(**wanted.get(self.value() or "", {}))
@@ -104,6 +110,7 @@ class ScoreAdmin(LongListAdmin, RecordAdmin):
                     ("details",),
                     ("judge_version", "rule"),
                     ("source", "reviewer"),
+                    ("author", "identifier", "annotator_kind"),
                     ("attempts", "retry_at"),
                     ("calls", "cost", "duration_seconds"),
                     ("created_at", "updated_at"),
@@ -133,7 +140,7 @@ class ScoreAdmin(LongListAdmin, RecordAdmin):
     @display(description="Verdict", ordering="value")
     def verdict(self, score: Score) -> str:
         if score.value is None:
-            return NOTHING
+            return score.label if score.label and not score.error else NOTHING
         return f"{score.label} ({score.value:.2f})" if score.label else f"{score.value:.2f}"
 
     @display(description="Why")

@@ -15,6 +15,9 @@ from django.db.models import F, Q
 from chat.models import Collection, Conversation, PipelineConfig, Turn
 from chat.models.conversation import Origin
 
+# Labels of yes-or-no scores that came by the API; their values are 1 and 0.
+TRUE, FALSE = "true", "false"
+
 
 class JudgeVersion(models.Model):
     """A judge exactly as it judges: code, prompt, model and settings. Anything else is another version."""
@@ -122,6 +125,10 @@ class ScoreQuerySet(models.QuerySet["Score"]):
     def by_reviewers(self) -> "ScoreQuerySet":
         return self.filter(source=Score.Source.REVIEWER)
 
+    def by_programs(self) -> "ScoreQuerySet":
+        """Those that came by the API. No figure of judges or reviewers has them."""
+        return self.filter(source=Score.Source.API)
+
 
 class Score(models.Model):
     """What somebody or something said of a turn or of a conversation: a value, or the reason why there is none."""
@@ -131,6 +138,13 @@ class Score(models.Model):
         CODE = "CODE", "code"
         REVIEWER = "REVIEWER", "reviewer"
         API = "API", "API"
+
+    class Annotator(models.TextChoices):
+        """Of what came by the API, as the program that sent it says."""
+
+        HUMAN = "HUMAN", "a person"
+        LLM = "LLM", "a language model"
+        CODE = "CODE", "a program"
 
     turn = models.ForeignKey(
         Turn,
@@ -149,7 +163,10 @@ class Score(models.Model):
     )
     name = models.CharField(max_length=60, help_text='The criterion, such as "groundedness".')
     source = models.CharField(max_length=10, choices=Source)
-    value = models.FloatField(null=True, help_text="0 to 1, larger is better. Empty: unscored, `error` says why.")
+    value = models.FloatField(
+        null=True,
+        help_text="0 to 1, larger is better. Empty: unscored; `error` says why, or the API sent a label alone.",
+    )
     label = models.CharField(max_length=40, blank=True, default="")
     explanation = models.TextField(blank=True, default="")
     details = models.JSONField(default=dict, blank=True, help_text="Such as the claims that no hit supports.")
@@ -163,6 +180,24 @@ class Score(models.Model):
     reviewer = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="Whose program sent it by the API.",
+    )
+    # With defaults of the database: made-up traffic is copied in without them.
+    identifier = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Tells several scores of one name by one author apart.",
+    )
+    annotator_kind = models.CharField(max_length=5, choices=Annotator, blank=True, default="", db_default="")
     attempts = models.PositiveSmallIntegerField(default=1)
     retry_at = models.DateTimeField(null=True, blank=True, help_text="When it is tried again. Empty: not.")
     calls = models.PositiveSmallIntegerField(default=0, help_text="Calls of a model for it, over all attempts.")
@@ -180,7 +215,14 @@ class Score(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="monitoring_score_error",
-                condition=Q(value__isnull=False, error="") | Q(value__isnull=True, error__gt=""),
+                condition=Q(value__isnull=False, error="")
+                | Q(value__isnull=True, error__gt="")
+                | Q(value__isnull=True, error="", label__gt="", source="API"),
+            ),
+            models.CheckConstraint(
+                name="monitoring_score_kind",
+                condition=Q(source="API", annotator_kind__in=["HUMAN", "LLM", "CODE"])
+                | (~Q(source="API") & Q(annotator_kind="", identifier="", author__isnull=True)),
             ),
             models.CheckConstraint(
                 name="monitoring_score_range", condition=Q(value__isnull=True) | Q(value__gte=0, value__lte=1)
@@ -203,6 +245,17 @@ class Score(models.Model):
                 condition=Q(source="REVIEWER"),
                 name="monitoring_score_reviewer_once",
             ),
+            # sent again by the same author under the same name, it takes the earlier one's place
+            models.UniqueConstraint(
+                fields=["turn", "name", "author", "identifier"],
+                condition=Q(source="API", conversation__isnull=True),
+                name="monitoring_score_program_once",
+            ),
+            models.UniqueConstraint(
+                fields=["conversation", "name", "author", "identifier"],
+                condition=Q(source="API", conversation__isnull=False),
+                name="monitoring_score_whole_once",
+            ),
         ]
         indexes = [
             # scores by time, for figures
@@ -216,12 +269,13 @@ class Score(models.Model):
             ),
             # failed verdicts to try again
             models.Index(fields=["retry_at"], condition=Q(retry_at__isnull=False), name="monitoring_score_retry"),
-            # what a rule spent today; and the scores of a rule, a reviewer or a conversation that is deleted. Most
-            # have none of them, and what is in no index costs nothing to write.
+            # what a rule spent today; and the scores of a rule, a reviewer, an author or a conversation that is
+            # deleted. Most have none of them, and what is in no index costs nothing to write.
             models.Index(
                 fields=["rule", "updated_at"], condition=Q(rule__isnull=False), name="monitoring_score_by_rule"
             ),
             models.Index(fields=["reviewer"], condition=Q(reviewer__isnull=False), name="monitoring_score_by_reviewer"),
+            models.Index(fields=["author"], condition=Q(author__isnull=False), name="monitoring_score_by_author"),
             models.Index(
                 fields=["conversation"], condition=Q(conversation__isnull=False), name="monitoring_score_of_whole"
             ),
@@ -229,6 +283,11 @@ class Score(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.label or self.value}"
+
+    @property
+    def boolean(self) -> bool | None:
+        """What a yes-or-no score says; None where it is none."""
+        return {TRUE: True, FALSE: False}.get(self.label) if self.source == self.Source.API else None
 
 
 class JudgeClaim(models.Model):
