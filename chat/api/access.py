@@ -15,10 +15,17 @@ from chat.models.api import Scope
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What an operation asks for. `permission`: such as "monitoring.view_flag"; empty: whoever is signed in may."""
+    """What an operation asks for. `permission`: such as "monitoring.view_flag"; empty: whoever is signed in may. A token
+    with one of the scopes `also` may too; the limit is that of `scope`."""
 
     scope: Scope
     permission: str = ""
+    also: tuple[Scope, ...] = ()
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """Those of which a token needs one."""
+        return (self.scope, *self.also)
 
 
 class HasAccess(BasePermission):
@@ -30,9 +37,10 @@ class HasAccess(BasePermission):
             return False
         access = access_of(view, request.method or "")
         token = request.auth
-        if isinstance(token, ApiToken) and access.scope not in token.scopes:
+        if isinstance(token, ApiToken) and not set(access.scopes) & set(token.scopes):
+            needed = " or ".join(f'"{scope}"' for scope in access.scopes)
             raise PermissionDenied(
-                f'This token lacks the scope "{access.scope}"; it has {", ".join(token.scopes)}.', code="scope_missing"
+                f"This token lacks the scope {needed}; it has {', '.join(token.scopes)}.", code="scope_missing"
             )
         if access.permission and not user.has_perm(access.permission):
             raise PermissionDenied(f'You lack the permission "{access.permission}".', code="permission_missing")

@@ -13,7 +13,7 @@ class Pages(CursorPagination):
     max_page_size = 500
     page_size_query_param = "limit"
 
-    def __init__(self, ordering: str) -> None:
+    def __init__(self, ordering: str = "-pk") -> None:
         # The id after it, so that rows of the same moment keep their order.
         self.ordering = (ordering, f"{ordering[:1] if ordering.startswith('-') else ''}pk")
 

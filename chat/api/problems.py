@@ -15,13 +15,23 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from chat.exceptions import BudgetUsedUpError, ChatError, ConfigurationError, IngestError, QuestionRefusedError
+from chat.exceptions import (
+    BudgetUsedUpError,
+    ChatError,
+    ConfigurationError,
+    GenerationError,
+    IngestError,
+    QuestionRefusedError,
+    RetrievalError,
+)
 
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
-# What the services refuse. All others are the server's own trouble with models and search.
+# What the services refuse, with a code of its own; so is any other ChatError, 422.
 REFUSALS = {BudgetUsedUpError: 402, QuestionRefusedError: 422, ConfigurationError: 422, IngestError: 422}
+# A server that ours asks, such as an embedder's, failed.
+FAILURES = {RetrievalError: 502, GenerationError: 502}
 
 
 class ConflictError(exceptions.APIException):
@@ -48,7 +58,7 @@ def problem(error: Exception, context: dict[str, Any]) -> Response:
             headers["WWW-Authenticate"] = header
         if wait := getattr(error, "wait", None):
             headers["Retry-After"] = str(max(1, round(wait)))
-    body = body_of(status, code, detail, fields)
+    body = body_of(status, code, detail, fields) | getattr(error, "members", {})
     return Response(body, status=status, headers=headers, content_type=CONTENT_TYPE)
 
 
@@ -80,7 +90,7 @@ def _told(error: Exception) -> tuple[int, str, str, list[dict[str, str]] | None]
         code = error.get_codes()
         return error.status_code, code if isinstance(code, str) else "error", str(error.detail), None
     if isinstance(error, ChatError):
-        status = next((status for kind, status in REFUSALS.items() if isinstance(error, kind)), 422)
+        status = next((status for kind, status in (REFUSALS | FAILURES).items() if isinstance(error, kind)), 422)
         return status, error.code, str(error), None
     if isinstance(error, Http404):
         return 404, "not_found", "There is no such object, or you may not see it.", None

@@ -38,7 +38,8 @@ class ApiSchema(AutoSchema):
         """Return the docstring with who may."""
         access = access_of(self.view, self.method)
         who = f" Users need the permission `{access.permission}`." if access.permission else ""
-        return f"{super().get_description()}\n\nScope of a token: `{access.scope}`.{who}"
+        scopes = " or ".join(f"`{scope}`" for scope in access.scopes)
+        return f"{super().get_description()}\n\nScope of a token: {scopes}.{who}"
 
     def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)

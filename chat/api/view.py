@@ -27,6 +27,8 @@ class ApiView(APIView):
     # OPTIONS is left out: the OpenAPI file says what there is.
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     limits: Mapping[str, str] = {}
+    # What the OpenAPI file says of operations whose `responses` are many; they reply with `page`.
+    pagination_class = Pages
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add how many requests are left in this minute."""
