@@ -43,24 +43,26 @@ def start_conversation(
         return _create_turn(conversation, question, position=1)
 
 
-def ask(*, conversation: Conversation, question: str) -> Turn:
-    """Add the next question. Refused while an answer of the conversation is unfinished."""
+def ask(*, conversation: Conversation, question: str, origin: str = "") -> Turn:
+    """Add the next question. Refused while an answer of the conversation is unfinished. `origin` says where it comes
+    from; empty: from where the conversation does."""
     question = _checked_question(question)
-    with _locked(conversation.pk) as conversation:
+    with _locked(conversation.pk, origin) as conversation:
         if conversation.turns.current().unfinished().exists():
             raise QuestionRefusedError("An answer is still being written: wait for it, or stop it first.")
         last = conversation.turns.aggregate(last=Max("position"))["last"] or 0
         return _new_turn(conversation, question, position=last + 1)
 
 
-def regenerate(*, turn: Turn, user: Any) -> Turn:
+def regenerate(*, turn: Turn, user: Any, origin: str = "") -> Turn:
     """Answer the question of `turn` again (also: retry); the new turn takes its place, the old one stays on record."""
-    return _replace(turn, question=turn.question, user=user, kind=ImplicitSignal.Kind.REGENERATE)
+    return _replace(turn, question=turn.question, user=user, kind=ImplicitSignal.Kind.REGENERATE, origin=origin)
 
 
-def edit_question(*, turn: Turn, question: str, user: Any) -> Turn:
+def edit_question(*, turn: Turn, question: str, user: Any, origin: str = "") -> Turn:
     """Replace the last question of a conversation and answer the new one."""
-    return _replace(turn, question=_checked_question(question), user=user, kind=ImplicitSignal.Kind.EDIT)
+    question = _checked_question(question)
+    return _replace(turn, question=question, user=user, kind=ImplicitSignal.Kind.EDIT, origin=origin)
 
 
 def rename_conversation(*, conversation: Conversation, title: str) -> None:
@@ -121,22 +123,25 @@ def _check_choices(*, model: str, search_mode: str) -> None:
 
 
 class _locked:  # noqa: N801 # reads as a phrase: with _locked(...)
-    """A transaction that holds the conversation's row, so that two windows cannot ask at the same moment."""
+    """A transaction that holds the conversation's row, so that two windows cannot ask at the same moment. What is asked
+    has the origin of this question, which may be another one than that of the conversation."""
 
-    def __init__(self, conversation_id: UUID) -> None:
-        self.conversation_id = conversation_id
+    def __init__(self, conversation_id: UUID, origin: str) -> None:
+        self.conversation_id, self.origin = conversation_id, origin
         self.atomic = transaction.atomic()
 
     def __enter__(self) -> Conversation:
         self.atomic.__enter__()
-        return Conversation.objects.select_for_update(of=("self",)).get(pk=self.conversation_id)
+        conversation = Conversation.objects.select_for_update(of=("self",)).get(pk=self.conversation_id)
+        conversation.origin = self.origin or conversation.origin  # of what follows, such as the turn; not saved
+        return conversation
 
     def __exit__(self, *error: Any) -> None:
         self.atomic.__exit__(*error)
 
 
-def _replace(turn: Turn, *, question: str, user: Any, kind: str) -> Turn:
-    with _locked(turn.conversation_id) as conversation:
+def _replace(turn: Turn, *, question: str, user: Any, kind: str, origin: str) -> Turn:
+    with _locked(turn.conversation_id, origin) as conversation:
         turn = Turn.objects.get(pk=turn.pk)
         last = conversation.turns.current().order_by("-position").first()
         if last is None or last.pk != turn.pk:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from chat.exceptions import ChatError
 from chat.forms import QuestionForm, first_error
 from chat.models import Turn
+from chat.models.conversation import Origin
 from chat.services.conversations import ask, edit_question, regenerate, set_choices
 from chat.services.turns import request_stop
 from chat.streaming import stop_here
@@ -28,7 +29,7 @@ def create_turn(request: HtmxHttpRequest, conversation_id: UUID) -> HttpResponse
         return refused(request, first_error(form), conversation)
     try:
         set_choices(conversation=conversation, **form.chosen())
-        turn = ask(conversation=conversation, question=form.cleaned_data["question"])
+        turn = ask(conversation=conversation, question=form.cleaned_data["question"], origin=Origin.USER)
     except ChatError as error:
         return refused(request, error, conversation, question=form.cleaned_data["question"])
     return answering(request, turn)
@@ -72,7 +73,7 @@ def regenerate_turn(request: HtmxHttpRequest, turn_id: int) -> HttpResponse:
     """Answer a question again; also Retry."""
     turn = own_turn(request, turn_id)
     try:
-        replacement = regenerate(turn=turn, user=request.user)
+        replacement = regenerate(turn=turn, user=request.user, origin=Origin.USER)
     except ChatError as error:
         return refused(request, error, turn.conversation)
     return answering(request, replacement)
@@ -84,7 +85,8 @@ def edit_turn(request: HtmxHttpRequest, turn_id: int) -> HttpResponse:
     """Ask the last question in other words."""
     turn = own_turn(request, turn_id)
     try:
-        replacement = edit_question(turn=turn, question=request.POST.get("question", ""), user=request.user)
+        question = request.POST.get("question", "")
+        replacement = edit_question(turn=turn, question=question, user=request.user, origin=Origin.USER)
     except ChatError as error:
         return refused(request, error, turn.conversation)
     return answering(request, replacement)
