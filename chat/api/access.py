@@ -15,8 +15,8 @@ from chat.models.api import Scope
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What an operation asks for. `permission`: such as "monitoring.view_flag"; empty: whoever is signed in may. A token
-    with one of the scopes `also` may too; the limit is that of `scope`."""
+    """What an operation asks for. `permission`: such as "monitoring.view_flag"; empty: whoever is signed in may.
+    `also`: further scopes, of which a token may have one instead; the limit is that of `scope`."""
 
     scope: Scope
     permission: str = ""
