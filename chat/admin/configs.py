@@ -16,6 +16,7 @@ from unfold.decorators import display
 
 from chat.admin.base import PageAdmin
 from chat.admin.config_form import PipelineConfigForm
+from chat.exceptions import ConfigurationError
 from chat.models import PipelineConfig
 from chat.models.pipeline import PipelineConfigQuerySet
 from chat.services.configs import copy_as_new, make_default
@@ -72,9 +73,9 @@ class PipelineConfigAdmin(PageAdmin):
     def default(self, config: PipelineConfig) -> str:
         return "default" if config.is_default else ""
 
-    @display(description="Use", label={"used": "info"})
+    @display(description="Use", label={"used": "info", "imported": "warning"})
     def used(self, config: Any) -> str:
-        return "used" if config.is_used else ""
+        return "imported" if config.import_source else "used" if config.is_used else ""
 
     def get_readonly_fields(self, request: HttpRequest, obj: PipelineConfig | None = None) -> tuple[str, ...]:
         return ("name", "version") if obj else ("version",)
@@ -141,7 +142,11 @@ class PipelineConfigAdmin(PageAdmin):
         if not request.user.has_perm("chat.change_pipelineconfig"):
             raise PermissionDenied
         config = get_object_or_404(PipelineConfig, pk=config_id)
-        make_default(config=config)
+        try:
+            make_default(config=config)
+        except ConfigurationError as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(reverse("admin:chat_pipelineconfig_change", args=[config.pk]))
         self.log_change(request, config, "Made the default.")
         messages.success(request, f"{config} answers from now on.")
         return HttpResponseRedirect(reverse("admin:chat_pipelineconfig_change", args=[config.pk]))

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from chat.admin import filters
+from chat.admin import drill_down, filters
 from chat.admin.base import PageAdmin
 from chat.admin.keyset import LongListAdmin
 from chat.admin.transcript import TURNS_SHOWN, transcript
@@ -38,6 +38,7 @@ class ConversationAdmin(LongListAdmin, PageAdmin):
         filters.HasThumbsDown,
         filters.HasFailedTurn,
         filters.IsDeleted,
+        drill_down.ImportFilter,
     )
     search_fields = ("title",)  # shows the search box; get_search_results says what is searched
     search_help_text = "Words of titles or questions, or a user name"
@@ -46,6 +47,7 @@ class ConversationAdmin(LongListAdmin, PageAdmin):
     fields = (
         ("user", "origin", "collection", "created_at", "updated_at"),
         ("config", "model", "search_mode", "deleted_at"),
+        "import_source",
     )
     view_on_site = False  # the chat shows a conversation to its owner only
     change_form_after_template = "admin/chat/conversation/transcript.html"

@@ -16,7 +16,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from unfold.contrib.filters.admin import DropdownFilter
 
-from chat.models import Collection, Feedback, PipelineConfig, Turn
+from chat.models import Collection, Conversation, Feedback, PipelineConfig, Turn
 from chat.models.conversation import Origin
 
 ANSWERED = Q(status__in=[Turn.Status.DONE, Turn.Status.STOPPED])
@@ -141,6 +141,29 @@ class VoteFilter(ChoiceFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(VOTES[self.value()][1]) if self.value() in VOTES else queryset
+
+
+class ImportFilter(ChoiceFilter):
+    """Where turns or conversations were imported from. Names of sources are never one of the two signs."""
+
+    title = "import"
+    parameter_name = "imported"
+    HERE, ANY = "-", "*"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        sources = [(source, f"from {source}") for source in Conversation.objects.import_sources()]
+        return [(self.HERE, "asked here"), (self.ANY, "imported"), *sources]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value() or self.problem:
+            return queryset
+        mark = "import_key" if queryset.model is Turn else "import_source"
+        if self.value() == self.HERE:
+            return queryset.filter(**{mark: ""})
+        queryset = queryset.filter(**{f"{mark}__gt": ""})
+        if self.value() == self.ANY:
+            return queryset
+        return queryset.filter(**{f"{'conversation__' if queryset.model is Turn else ''}import_source": self.value()})
 
 
 class AskedFilter(ListFilter):

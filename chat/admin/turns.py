@@ -44,6 +44,7 @@ class TurnAdmin(LongListAdmin, RecordAdmin):
         drill_down.AnswerHolds,
         filters.UnknownCost,
         filters.IsReplaced,
+        drill_down.ImportFilter,
     )
     search_fields = ("question",)  # shows the search box; get_search_results says what is searched
     search_help_text = "Words of questions, or a user name"
@@ -55,6 +56,7 @@ class TurnAdmin(LongListAdmin, RecordAdmin):
             {
                 "fields": (
                     ("in_conversation", "asked_by", "origin"),
+                    "imported_from",
                     ("config", "model", "search_mode", "collection"),
                     ("prompt_name", "prompt_sha256"),
                     ("search_query",),
@@ -64,7 +66,7 @@ class TurnAdmin(LongListAdmin, RecordAdmin):
             },
         ),
     )
-    readonly_fields = ("in_conversation", "asked_by", "cost")
+    readonly_fields = ("in_conversation", "asked_by", "imported_from", "cost")
     change_form_before_template = "admin/chat/turn/answer.html"
     change_form_after_template = "admin/chat/turn/records.html"
 
@@ -110,6 +112,10 @@ class TurnAdmin(LongListAdmin, RecordAdmin):
     @display(description="Conversation")
     def in_conversation(self, turn: Turn) -> str:
         return link(transcript_url(turn), str(turn.conversation))
+
+    @display(description="Imported from")
+    def imported_from(self, turn: Turn) -> str:
+        return turn.conversation.import_source or "asked here"
 
     def changeform_view(
         self,

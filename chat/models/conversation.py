@@ -31,6 +31,17 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
             return self.none()
         return self.filter(user=user, deleted_at__isnull=True)
 
+    def import_sources(self) -> list[str]:
+        """Where conversations were imported from, by name. A query for each, of a partial index."""
+        sources: list[str] = []
+        while len(sources) < 100:
+            later = self.filter(import_source__gt=sources[-1] if sources else "").order_by("import_source")
+            found = later.values_list("import_source", flat=True).first()
+            if found is None:
+                break
+            sources.append(found)
+        return sources
+
     def matching(self, words: str) -> "ConversationQuerySet":
         """Those whose title, or a question or answer of them, holds `words` (any case)."""
         words = words.strip()
@@ -87,6 +98,13 @@ class Conversation(models.Model):
     model = models.CharField(
         max_length=200, blank=True, default="", help_text="The user's choice; empty: the config's."
     )
+    import_source = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Where it was imported from. Empty: it was held here.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now_add=True, help_text="When it was last asked or renamed.")
     deleted_at = models.DateTimeField(null=True, blank=True)
@@ -114,6 +132,12 @@ class Conversation(models.Model):
             models.Index(fields=["config"], condition=Q(config__isnull=False), name="chat_conversation_config"),
             # the admin's list
             models.Index(fields=["-created_at"], name="chat_conversation_created"),
+            # the admin's list of what was imported; most sites imported nothing
+            models.Index(
+                fields=["import_source", "-created_at"],
+                condition=Q(import_source__gt=""),
+                name="chat_conversation_imported",
+            ),
             # the admin's search
             GinIndex(word_vector("title"), name="chat_conversation_title_words"),
         ]

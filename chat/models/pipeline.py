@@ -38,6 +38,10 @@ class PipelineConfigQuerySet(models.QuerySet["PipelineConfig"]):
         """The config that answers where nothing else is chosen."""
         return self.select_related("embedder").filter(is_default=True).first()
 
+    def own(self) -> "PipelineConfigQuerySet":
+        """Those that can answer here: what another system answered with is kept for its figures alone."""
+        return self.filter(import_source="")
+
     def with_use(self) -> "PipelineConfigQuerySet":
         """Add `is_used`: it has answered at least one turn."""
         turns = apps.get_model("chat", "Turn")._default_manager
@@ -133,6 +137,14 @@ class PipelineConfig(models.Model):
     is_default = models.BooleanField(default=False)
     fixed_at = models.DateTimeField(
         null=True, editable=False, help_text="Somebody relies on it from then on: nothing of it changes any more."
+    )
+    import_source = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="Where its answers were imported from: it never answers here. Empty: a config of this site.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -93,10 +93,21 @@ class Turn(models.Model):
     collection = models.ForeignKey(
         Collection, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
-    search_mode = models.CharField(max_length=10, help_text="As used: the user's choice or the config's.")
+    search_mode = models.CharField(
+        max_length=10,
+        blank=True,
+        help_text="As used: the user's choice or the config's. Empty: unknown, of an answer that another system gave.",
+    )
     model = models.CharField(max_length=200, help_text="As asked for: the user's choice or the config's.")
     prompt_name = models.CharField(max_length=60, blank=True, default="")
     prompt_sha256 = models.CharField(max_length=64, blank=True, default="")
+    traceparent = models.CharField(
+        max_length=55,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The trace that the request was part of, as W3C's header says it. Empty: of none.",
+    )
     search_query = models.TextField(
         blank=True, default="", help_text="What was searched: the question, or its rewrite."
     )
@@ -129,6 +140,13 @@ class Turn(models.Model):
         max_digits=14, decimal_places=8, null=True, blank=True, help_text="Of all its calls. Empty: unknown."
     )
 
+    import_key = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What it was called where it was imported from. Empty: it was asked here.",
+    )
     stop_requested_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -151,7 +169,12 @@ class Turn(models.Model):
                 name="chat_turn_origin", condition=Q(origin__in=["USER", "API", "EVALUATION", "SYNTHETIC"])
             ),
             models.CheckConstraint(
-                name="chat_turn_search_mode", condition=Q(search_mode__in=["text", "vector", "hybrid"])
+                name="chat_turn_search_mode",
+                condition=Q(search_mode__in=["text", "vector", "hybrid"]) | Q(search_mode="", import_key__gt=""),
+            ),
+            # imported again, nothing is added
+            models.UniqueConstraint(
+                fields=["conversation", "import_key"], condition=Q(import_key__gt=""), name="chat_turn_import_once"
             ),
         ]
         indexes = [
@@ -165,7 +188,7 @@ class Turn(models.Model):
             models.Index(fields=["collection", "-created_at"], name="chat_turn_by_collection"),
             models.Index(fields=["model", "-created_at"], name="chat_turn_by_model"),
             # the admin's lists of what is rare, and small therefore: failed, refused, without a hit, stopped, replaced,
-            # finished at a cost that nobody knows
+            # finished at a cost that nobody knows, imported
             models.Index(
                 fields=["-created_at"], condition=Q(status__in=["FAILED", "INTERRUPTED"]), name="chat_turn_failed"
             ),
@@ -178,6 +201,7 @@ class Turn(models.Model):
                 condition=Q(cost_usd__isnull=True, finished_at__isnull=False),
                 name="chat_turn_unknown_cost",
             ),
+            models.Index(fields=["-created_at"], condition=Q(import_key__gt=""), name="chat_turn_imported"),
             # the admin's search; of the question alone, which does not change while an answer grows
             GinIndex(word_vector("question"), name="chat_turn_question_words"),
             # the answer that took the place of another; few did

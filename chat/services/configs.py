@@ -77,7 +77,7 @@ def find_config(name: str) -> PipelineConfig:
     version 1 of it. Raises ConfigurationError, which names the configs there are.
     """
     name = name.strip()
-    configs = PipelineConfig.objects.select_related("embedder")
+    configs = PipelineConfig.objects.own().select_related("embedder")
     if config := configs.filter(name=name).order_by("-version").first():
         return config
     versioned = VERSIONED.fullmatch(name)
@@ -97,7 +97,7 @@ def _config_of_mode(mode: SearchMode) -> PipelineConfig:
     """Make the default config with another search mode, under the mode's name."""
     config = ensure_default_config()
     values = {field.attname: getattr(config, field.attname) for field in PipelineConfig._meta.concrete_fields}
-    for field in ("id", "name", "version", "created_at", "fixed_at"):
+    for field in ("id", "name", "version", "created_at", "fixed_at", "import_source"):
         del values[field]
     values |= {
         "search_mode": mode.value,
@@ -120,6 +120,7 @@ def copy_as_new(*, config: PipelineConfig) -> PipelineConfig:
         config.version = newest.version + 1
         config.is_default = False
         config.fixed_at = None
+        config.import_source = ""
         config.save()
     return config
 
@@ -133,7 +134,7 @@ def save_variant(*, config: PipelineConfig, name: str, description: str, **chang
     """Make a config like `config` but for `changes`, as the next version of `name`. Raises ConfigurationError for
     values that no config may have."""
     values = {field.attname: getattr(config, field.attname) for field in PipelineConfig._meta.concrete_fields}
-    for field in ("id", "version", "created_at", "fixed_at"):
+    for field in ("id", "version", "created_at", "fixed_at", "import_source"):
         del values[field]
     values |= {"name": name, "description": description[:300], "is_default": False, **changes}
     with transaction.atomic():
@@ -148,7 +149,11 @@ def save_variant(*, config: PipelineConfig, name: str, description: str, **chang
 
 
 def make_default(*, config: PipelineConfig) -> None:
-    """Let this config answer from now on."""
+    """Let this config answer from now on. Raises ConfigurationError for one of another system."""
+    if config.import_source:
+        raise ConfigurationError(
+            f"{config} is how {config.import_source} answered; it cannot answer here. Copy it, and set up the copy."
+        )
     with transaction.atomic():
         PipelineConfig.objects.select_for_update().filter(is_default=True).exclude(pk=config.pk).update(
             is_default=False

@@ -101,6 +101,7 @@ def compare(invoice: Invoice, *, provider: str) -> dict[tuple[date, str], Compar
         created_at__gte=since,
         created_at__lt=datetime.combine(ends, datetime.min.time(), UTC),
     ).exclude(Q(origin=Origin.SYNTHETIC) | Q(origin=None, turn__origin=Origin.SYNTHETIC))
+    calls = calls.exclude(origin=None, turn__import_key__gt="")  # on another system's invoice
     sums = (
         calls.order_by()
         .annotate(day=TruncDate("created_at", tzinfo=UTC, output_field=DateField()))

@@ -200,7 +200,7 @@ class ExperimentForm(forms.Form):
 class VariantForm(forms.Form):
     name = forms.CharField(max_length=40, widget=UnfoldAdminTextInputWidget)
     config = ConfigField(
-        PipelineConfig.objects.order_by("-is_default", "name", "-version"),
+        PipelineConfig.objects.own().order_by("-is_default", "name", "-version"),
         empty_label="Choose a config",
         widget=UnfoldAdminSelectWidget,
     )

@@ -117,7 +117,7 @@ def page(request: HttpRequest, item: ReviewItem, filled: Filled, *, status: int 
         "progress": progress_of(request.user) if reviews else None,
         "datasets": dataset_names(request.user),
         "dataset": filled.data.get("dataset", ""),
-        "configs": PipelineConfig.objects.order_by("-is_default", "name", "-version"),
+        "configs": PipelineConfig.objects.own().order_by("-is_default", "name", "-version"),
         "previous": request.session.get(LAST),
     }
     return render(request, PAGE, context, status=status)

@@ -51,7 +51,7 @@ class StartRunForm(forms.Form):
         help_text="Choose by dev, report on test: who looks at test often chooses by it too.",
     )
     configs = ConfigsField(
-        PipelineConfig.objects.order_by("-is_default", "name", "-version"),
+        PipelineConfig.objects.own().order_by("-is_default", "name", "-version"),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
     kind = forms.ChoiceField(

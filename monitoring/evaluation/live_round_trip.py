@@ -56,7 +56,10 @@ def sample_turns(*, sample: int, days: int | None = None) -> list[Turn]:
     if sample < 1:
         raise EvaluationError(f"A sample of {sample} turns is none; it has to be 1 or more.")
     turns = Turn.objects.current().filter(
-        status=Turn.Status.DONE, origin__in=[Origin.USER, Origin.API], nothing_found=False
+        status=Turn.Status.DONE,
+        origin__in=[Origin.USER, Origin.API],
+        nothing_found=False,
+        config__import_source="",  # what another system answered with cannot be gone through here
     )
     turns = turns.exclude(answer="").select_related("config__embedder")
     if days is not None:
