@@ -3,13 +3,15 @@
 Django gives each request a thread, and Python runs one thread at a time: three hundred at once would each get a three
 hundredth, and the streams that are running, whose loop is one thread among them, as little. Behind the gate a burst
 waits in line, and each request that is let in is answered quickly. A stream leaves the gate when its first bytes are
-sent. A plain form post passes by, since it may wait for a whole answer (pages without JavaScript).
+sent. What may take long passes by: a plain form post and a question by the API, which wait for a whole answer, and what
+brings a large body. Searches by the API have places of their own, since each may wait for an embedder's server.
 
 Each place has a thread that its requests use one after the other, and that keeps what Django builds for a thread, such
 as the database's wrapper; a thread of its own for each request cost 1 ms of processor time.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
@@ -24,6 +26,20 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 # Enough to keep the database busy while others compute.
 PLACES = 4
+# Operations of the API that wait for an answer of a model, or of somebody else's server.
+WAITING = re.compile(r"/api/v1/turns/(\d+/(retry|edit)/)?|/api/v1/webhooks/\d+/test/|/v1/chat/completions")
+SEARCHING = re.compile(r"/api/v1/search/|/v1/embeddings")
+FOR_PROGRAMS = ("/api/", "/v1/")
+# What is larger may be long in coming: a place is taken before the body is read.
+LARGE_BODY_BYTES = 64 * 1024
+
+
+class _Places:
+    """So many requests at a time, each in the thread of its place."""
+
+    def __init__(self, number: int) -> None:
+        self.free = asyncio.Semaphore(number)
+        self.threads = [ThreadPoolExecutor(1, f"place-{place}") for place in range(number)]
 
 
 class Gate:
@@ -31,8 +47,7 @@ class Gate:
 
     def __init__(self, application: Application, places: int = PLACES) -> None:
         self.application = application
-        self.places = asyncio.Semaphore(places)
-        self.threads = [ThreadPoolExecutor(1, f"place-{number}") for number in range(places)]
+        self.places, self.searching = _Places(places), _Places(places)
         self.in_line = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -40,20 +55,21 @@ class Gate:
             # In a context of its own: the server may begin a request from within the one before, and its place is gone.
             await asyncio.create_task(self._pass_by(scope, receive, send), context=Context())
             return
+        places = self.searching if SEARCHING.fullmatch(scope.get("path", "")) else self.places
         self.in_line += 1
         try:
-            await self.places.acquire()
+            await places.free.acquire()
         finally:
             self.in_line -= 1
-        thread = self.threads.pop()
+        thread = places.threads.pop()
         is_inside = True
 
         def leave() -> None:
             nonlocal is_inside
             if is_inside:
                 is_inside = False
-                self.threads.append(thread)
-                self.places.release()
+                places.threads.append(thread)
+                places.free.release()
 
         async def send_and_leave(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -71,5 +87,10 @@ class Gate:
 
 
 def _may_wait_inside(scope: Message) -> bool:
-    headers = dict(scope.get("headers", ()))
-    return scope.get("method") == "POST" and b"hx-request" not in headers
+    path, headers = scope.get("path", ""), dict(scope.get("headers", ()))
+    if not path.startswith(FOR_PROGRAMS):
+        return scope.get("method") == "POST" and b"hx-request" not in headers
+    if scope.get("method") == "POST" and WAITING.fullmatch(path):
+        return True
+    length = headers.get(b"content-length", b"0")
+    return b"transfer-encoding" in headers or not length.isdigit() or int(length) > LARGE_BODY_BYTES

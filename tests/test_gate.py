@@ -101,6 +101,60 @@ def test_a_plain_form_post_passes_by_because_it_may_wait_for_an_answer(applicati
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/api/v1/turns/", []),
+        ("/api/v1/turns/17/retry/", HTMX),
+        ("/api/v1/turns/17/edit/", []),
+        ("/v1/chat/completions", []),
+        ("/api/v1/documents/", [(b"content-length", b"2000000")]),
+        ("/api/v1/documents/", [(b"transfer-encoding", b"chunked")]),
+    ],
+)
+def test_what_waits_for_an_answer_or_brings_much_passes_by(application, path, headers):
+    async def run():
+        gate = Gate(application, places=1)
+        await ask(gate, "page")
+        await ask(gate, path, method="POST", headers=headers)
+
+        assert application.begun == ["page", path]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/turns/"),
+        ("PUT", "/api/v1/turns/17/feedback/"),
+        ("POST", "/api/v1/turns/17/signals/"),
+        ("POST", "/api/v1/scores/"),
+    ],
+)
+def test_what_the_api_does_quickly_waits_in_line(application, method, path):
+    async def run():
+        gate = Gate(application, places=1)
+        await ask(gate, "page")
+        await ask(gate, path, method, headers=[(b"content-length", b"200")])
+
+        assert application.begun == ["page"]
+
+    asyncio.run(run())
+
+
+def test_searches_that_wait_for_an_embedder_keep_only_searches_waiting(application):
+    async def run():
+        gate = Gate(application, places=1)
+        await ask(gate, "/api/v1/search/")
+        await ask(gate, "/v1/embeddings", method="POST")
+        await ask(gate, "page")
+
+        assert application.begun == ["/api/v1/search/", "page"]
+
+    asyncio.run(run())
+
+
 def test_a_request_that_fails_or_is_given_up_leaves_its_place(application):
     async def run():
         gate = Gate(application, places=1)
@@ -139,7 +193,7 @@ def test_a_request_that_is_begun_from_within_the_one_before_has_threads_of_its_o
             await (await ask(gate, "form", "POST"))
             await (await ask(gate, "page"))
 
-        async with ThreadSensitiveContext(executor=gate.threads[0]):
+        async with ThreadSensitiveContext(executor=gate.places.threads[0]):
             task = asyncio.create_task(later())
         is_over.set()
         await task
