@@ -27,6 +27,12 @@ class JudgingError(MonitoringError):
     code = "judging"
 
 
+class ScoreError(MonitoringError):
+    """A score that was sent cannot be one, or nobody may give it."""
+
+    code = "score"
+
+
 class ReviewError(MonitoringError):
     """An item of the review queue cannot be taken up or decided as asked."""
 
@@ -61,3 +67,15 @@ class ExperimentError(MonitoringError):
     """An experiment cannot be changed, started, stopped or concluded as asked."""
 
     code = "experiment"
+
+
+class WebhookError(MonitoringError):
+    """A webhook cannot be made, changed or sent to as asked."""
+
+    code = "webhook"
+
+
+class UnreadableSecretError(WebhookError):
+    """The secret of a webhook was stored under another key of the site."""
+
+    code = "secret_unreadable"

@@ -60,7 +60,7 @@ class ErrorFilter(DropdownFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        wanted = {
+        wanted: dict[str, dict[str, Any]] = {
             "value": {"value__isnull": False},
             "label": {"value__isnull": True, "error": ""},
             "failed": {"value__isnull": True, "error__gt": ""},

@@ -287,7 +287,9 @@ class Score(models.Model):
     @property
     def boolean(self) -> bool | None:
         """What a yes-or-no score says; None where it is none."""
-        return {TRUE: True, FALSE: False}.get(self.label) if self.source == self.Source.API else None
+        if self.source != self.Source.API or self.value not in (0, 1):
+            return None
+        return {TRUE: True, FALSE: False}.get(self.label)
 
 
 class JudgeClaim(models.Model):

@@ -1,0 +1,200 @@
+"""Scores in the shapes of Langfuse and Phoenix, both ways. docs/api.md says what becomes what.
+
+In both, a trace or span is a turn and a session is a conversation. What these shapes have no place for goes along in
+their metadata under "ragsite", and is read from there again.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from monitoring.exceptions import ScoreError
+from monitoring.models import Score
+from monitoring.models.judging import JudgeVersion
+from monitoring.scoring.writing import ScoreDraft, yes_or_no
+
+OWN = "ragsite"  # key of metadata
+Row = Mapping[str, Any]
+# What a score cannot be tied to, or configured by, here: read over, and named in the row's result.
+LANGFUSE_IGNORED = ("observationId", "configId", "environment", "queueId", "datasetRunId")
+# As Langfuse says where a score came from, when one reads them.
+LANGFUSE_SOURCES = {"EVAL": Score.Annotator.LLM, "ANNOTATION": Score.Annotator.HUMAN}
+MOST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A row as a score, with the names of what was read over."""
+
+    draft: ScoreDraft
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Reading and writing one system's rows. `write` is told the identifier by which the row is to be known."""
+
+    read: Callable[[Row], Read]
+    write: Callable[[Score, str], dict[str, Any]]
+
+
+def read_langfuse(row: Row) -> Read:
+    """Read the body of Langfuse's POST /api/public/scores. Raises ScoreError."""
+    metadata, own = _metadata(row)
+    kind = own.get("annotator_kind") or LANGFUSE_SOURCES.get(_text(row, "source")) or Score.Annotator.CODE
+    value, label = _langfuse_value(row)
+    if not row.get("traceId") and not row.get("sessionId"):
+        raise ScoreError("traceId or sessionId is missing: a turn's or a conversation's id of this site.")
+    draft = ScoreDraft(
+        name=_text(row, "name"),
+        turn_id=_turn_id(row, "traceId") if row.get("traceId") else None,
+        conversation_id=None if row.get("traceId") else _conversation_id(row, "sessionId"),
+        value=value,
+        label=label or str(own.get("label", "")),
+        explanation=_text(row, "comment"),
+        identifier=_text(row, "id"),
+        annotator_kind=str(kind),
+        metadata=metadata,
+    )
+    ignored = [name for name in LANGFUSE_IGNORED if row.get(name)]
+    return Read(draft, tuple(ignored))
+
+
+def read_phoenix(row: Row) -> Read:
+    """Read one of the annotations in the body of Phoenix's POST /v1/span_annotations, or of session_annotations. Raises
+    ScoreError."""
+    metadata, _ = _metadata(row)
+    result = row.get("result") or {}
+    if not isinstance(result, Mapping):
+        raise ScoreError("result is an object with label, score or both.")
+    if not row.get("span_id") and not row.get("session_id"):
+        raise ScoreError("span_id or session_id is missing: a turn's or a conversation's id of this site.")
+    draft = ScoreDraft(
+        name=_text(row, "name"),
+        turn_id=_turn_id(row, "span_id") if row.get("span_id") else None,
+        conversation_id=None if row.get("span_id") else _conversation_id(row, "session_id"),
+        value=_number(result, "score"),
+        label=_text(result, "label"),
+        explanation=_text(result, "explanation"),
+        identifier=_text(row, "identifier"),
+        annotator_kind=_text(row, "annotator_kind") or Score.Annotator.CODE,
+        metadata=metadata,
+    )
+    return Read(draft)
+
+
+def write_langfuse(score: Score, identifier: str) -> dict[str, Any]:
+    """Return a score as Langfuse's POST /api/public/scores takes it."""
+    kind, value, own = "NUMERIC", score.value, {"annotator_kind": kind_of(score)}
+    row: dict[str, Any] = {"id": identifier} if identifier else {}
+    if score.boolean is not None:
+        kind = "BOOLEAN"
+    elif score.value is None:
+        kind = "CATEGORICAL"
+    elif score.label:
+        own["label"] = score.label
+    target = {"sessionId": str(score.conversation_id)} if score.conversation_id else {"traceId": str(score.turn_id)}
+    return {
+        **row,
+        **target,
+        "name": score.name,
+        "value": score.label if kind == "CATEGORICAL" else value,
+        "dataType": kind,
+        "comment": score.explanation or None,
+        "metadata": {**score.details.get("metadata", {}), OWN: own},
+    }
+
+
+def write_phoenix(score: Score, identifier: str) -> dict[str, Any]:
+    """Return a score as Phoenix's POST /v1/span_annotations (or session_annotations) takes it."""
+    target = {"session_id": str(score.conversation_id)} if score.conversation_id else {"span_id": str(score.turn_id)}
+    return {
+        **target,
+        "name": score.name,
+        "annotator_kind": kind_of(score),
+        "result": {"label": score.label or None, "score": score.value, "explanation": score.explanation or None},
+        "metadata": score.details.get("metadata", {}),
+        "identifier": identifier,
+    }
+
+
+SHAPES: Mapping[str, Shape] = {
+    "langfuse": Shape(read_langfuse, write_langfuse),
+    "phoenix": Shape(read_phoenix, write_phoenix),
+}
+
+
+def kind_of(score: Score) -> str:
+    """Return what gave a score: a person, a language model or a program."""
+    match score.source:
+        case Score.Source.API:
+            return score.annotator_kind
+        case Score.Source.REVIEWER:
+            return Score.Annotator.HUMAN
+        case Score.Source.JUDGE if score.judge_version and score.judge_version.family == JudgeVersion.Family.LLM:
+            return Score.Annotator.LLM
+    return Score.Annotator.CODE
+
+
+def _langfuse_value(row: Row) -> tuple[float | None, str]:
+    """Return value and label. Without a dataType, the value's own type decides."""
+    value, kind = row.get("value"), _text(row, "dataType").upper()
+    if not kind:
+        kind = "BOOLEAN" if isinstance(value, bool) else "CATEGORICAL" if isinstance(value, str) else "NUMERIC"
+    if kind == "NUMERIC":
+        return _number(row, "value"), ""
+    if kind == "BOOLEAN":
+        if value not in (0, 1):
+            raise ScoreError(f"The value {value!r} is neither 0 nor 1, as BOOLEAN wants it.")
+        return yes_or_no(value == 1)
+    if kind == "CATEGORICAL":
+        # What is read from there has the category in stringValue, and a number beside it.
+        return None, _text(row, "stringValue") or _text(row, "value")
+    raise ScoreError(f'The dataType "{kind}" has no place here; there are NUMERIC, CATEGORICAL and BOOLEAN.')
+
+
+def _metadata(row: Row) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a row's metadata without what is this site's own, and that."""
+    metadata = row.get("metadata") or {}
+    if not isinstance(metadata, Mapping):
+        return {"metadata": metadata}, {}
+    own = metadata.get(OWN)
+    return {key: value for key, value in metadata.items() if key != OWN}, own if isinstance(own, dict) else {}
+
+
+def _text(row: Row, name: str) -> str:
+    value = row.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ScoreError(f"{name} is {value!r}, which is no text.")
+    return value.strip()
+
+
+def _number(row: Row, name: str) -> float | None:
+    value = row.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ScoreError(f"{name} is {value!r}, which is no number.")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ScoreError(f"{name} is too large a number.") from None
+
+
+def _turn_id(row: Row, name: str) -> int:
+    text = str(row.get(name, ""))
+    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= MOST_ID):
+        raise ScoreError(f"{name} is {text[:60]!r}; it is the number of a turn of this site.")
+    return int(text)
+
+
+def _conversation_id(row: Row, name: str) -> UUID:
+    try:
+        return UUID(_text(row, name))
+    except ValueError:
+        raise ScoreError(
+            f"{name} is {str(row.get(name))[:60]!r}; it is the id of a conversation of this site."
+        ) from None
