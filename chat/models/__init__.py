@@ -2,6 +2,7 @@
 
 from chat.models.api import ApiToken, ApiUse, KeptReply
 from chat.models.budget import Budget, BudgetHold, BudgetMonth
+from chat.models.client_conversation import ClientConversation
 from chat.models.conversation import Conversation
 from chat.models.feedback import Feedback, ImplicitSignal
 from chat.models.hit import Hit
@@ -18,6 +19,7 @@ __all__ = [
     "BudgetHold",
     "BudgetMonth",
     "Chunk",
+    "ClientConversation",
     "Collection",
     "CollectionTotals",
     "Conversation",

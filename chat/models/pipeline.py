@@ -135,6 +135,12 @@ class PipelineConfig(models.Model):
     )
     rewrite = models.BooleanField(default=True, help_text="Rewrite follow-up questions with the history.")
     is_default = models.BooleanField(default=False)
+    is_offered = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="Everybody may ask it by name over the OpenAI-compatible API. It changes no answer.",
+    )
     fixed_at = models.DateTimeField(
         null=True, editable=False, help_text="Somebody relies on it from then on: nothing of it changes any more."
     )

@@ -85,6 +85,12 @@ class Turn(models.Model):
     )
     question = models.TextField()
     answer = models.TextField(blank=True, default="", help_text="While streaming: the text so far.")
+    given_history = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="What was said before, as the client sent it: pairs of question and answer, the last ones. Empty: the"
+        " conversation's own.",
+    )
     status = models.CharField(max_length=12, choices=Status, default=Status.PENDING)
     origin = models.CharField(max_length=10, choices=Origin, default=Origin.USER)
 
