@@ -9,36 +9,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.admin import ListFilter
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from unfold.contrib.filters.admin import DropdownFilter
 
-from chat.models import Collection, Conversation, Feedback, PipelineConfig, Turn
+from chat.models import Collection, Conversation, PipelineConfig, Turn
 from chat.models.conversation import Origin
-
-ANSWERED = Q(status__in=[Turn.Status.DONE, Turn.Status.STOPPED])
-OUTCOMES = {
-    "answered": ("answered", ANSWERED),
-    "failed": ("failed or interrupted", Q(status__in=[Turn.Status.FAILED, Turn.Status.INTERRUPTED])),
-    "refused": ("answered that nothing was found", ANSWERED & Q(nothing_found=True)),
-    "empty": ("searched without a hit", Q(hit_count=0)),
-    "unfinished": ("not finished", Q(status__in=[Turn.Status.PENDING, Turn.Status.STREAMING])),
-}
-NO_COLLECTION = "0"  # as the reports name it
-
-
-def voted(value: Feedback.Value) -> Exists:
-    return Exists(Feedback.objects.filter(turn=OuterRef("pk"), value=value))
-
-
-VOTES = {
-    "up": ("thumbs up", Q(voted(Feedback.Value.UP))),
-    "down": ("thumbs down", Q(voted(Feedback.Value.DOWN))),
-    "none": ("answers without a vote", ANSWERED & ~Q(Exists(Feedback.objects.filter(turn=OuterRef("pk"))))),
-}
+from chat.services.turn_choices import NO_COLLECTION, OUTCOMES, VOTES, read_time
 
 
 class ChoiceFilter(DropdownFilter):
@@ -255,17 +234,6 @@ class AnswerHolds(ListFilter):
         if not held:
             return ""
         return f"answer holds “{held}”" + ("" if self.is_ranged else f", of the last {self.days} days")
-
-
-def read_time(text: str) -> datetime | None:
-    """Return the time that ISO 8601 text says; None where it says none. A "+" of a zone may have become a blank."""
-    try:
-        at = parse_datetime(text.strip().replace(" ", "+") if "T" in text else text)
-    except ValueError:
-        return None
-    if at is None:
-        return None
-    return at if timezone.is_aware(at) else timezone.make_aware(at)
 
 
 def _said(at: datetime, form: str = "j M Y H:i") -> str:

@@ -101,7 +101,8 @@ def compare(invoice: Invoice, *, provider: str) -> dict[tuple[date, str], Compar
         created_at__gte=since,
         created_at__lt=datetime.combine(ends, datetime.min.time(), UTC),
     ).exclude(Q(origin=Origin.SYNTHETIC) | Q(origin=None, turn__origin=Origin.SYNTHETIC))
-    calls = calls.exclude(origin=None, turn__import_key__gt="")  # on another system's invoice
+    # What answered elsewhere is on another invoice; who judges such an answer does it here.
+    calls = calls.exclude(Q(origin=None, turn__import_key__gt="") & ~Q(purpose=LLMCall.CallPurpose.JUDGE))
     sums = (
         calls.order_by()
         .annotate(day=TruncDate("created_at", tzinfo=UTC, output_field=DateField()))

@@ -61,7 +61,7 @@ SELECT COALESCE(sum(call.cost_usd), 0), count(*) FILTER (WHERE call.cost_usd IS 
  WHERE call.created_at >= %(since)s
    AND call.created_at < %(until)s
    AND COALESCE(call.origin, turn.origin) <> 'SYNTHETIC'
-   AND NOT (call.origin IS NULL AND turn.import_key > '')
+   AND NOT (call.origin IS NULL AND call.purpose <> 'judge' AND turn.import_key > '')
    AND (%(scope)s = 'EVERYTHING'
         OR (call.origin IS NULL
             AND turn.origin IN ('USER', 'API')

@@ -1,13 +1,14 @@
-"""The turns that count for a variant of an experiment, as its figures count them (SQL function reports.kpi_units)."""
+"""The filter of turns by the variant of an experiment that they count for."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.admin import ListFilter
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from monitoring.models import Experiment, Exposure, Pin, Variant
+from monitoring.experiments.counted_turns import counted_for
+from monitoring.models import Variant
 
 
 class VariantFilter(ListFilter):
@@ -44,20 +45,3 @@ class VariantFilter(ListFilter):
         if not self.variant:
             return f"variant {self.typed}" if self.typed else ""
         return f"variant “{self.variant.name}” of “{self.variant.experiment}”"
-
-
-def counted_for(variant: Variant) -> Q:
-    """Return the condition that a turn counts for the variant: its unit has met the variant by then and is not pinned,
-    the variant's config answered, and nobody chose a config for the conversation."""
-    experiment = variant.experiment
-    whose = "conversation" if experiment.unit == Experiment.Unit.CONVERSATION else "user"
-    unit = OuterRef("conversation_id" if whose == "conversation" else "conversation__user_id")
-    met = Exposure.objects.filter(variant=variant, exposed_at__lte=OuterRef("created_at"), **{whose: unit})
-    pinned = Pin.objects.filter(experiment=experiment, user=OuterRef("conversation__user_id"))
-    found = Q(Exists(met)) & ~Q(Exists(pinned))
-    found &= Q(config_id=variant.config_id, origin=experiment.origin, conversation__config__isnull=True)
-    if experiment.stopped_at:
-        found &= Q(created_at__lt=experiment.stopped_at)
-    if collections := list(experiment.collections.values_list("pk", flat=True)):
-        found &= Q(collection__in=collections)
-    return found
