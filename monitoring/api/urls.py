@@ -1,6 +1,13 @@
 """Addresses of monitoring's part of the API, below /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from monitoring.api import score_shapes, scores
 
 app_name = "monitoring-api"
-urlpatterns: list[URLPattern] = []
+urlpatterns: list[URLPattern] = [
+    path("scores/", scores.Scores.as_view(), name="scores"),
+    path("scores/import/", score_shapes.ImportScores.as_view(), name="import-scores"),
+    path("scores/export/", score_shapes.ExportScores.as_view(), name="export-scores"),
+    path("scores/<int:score_id>/", scores.OneScore.as_view(), name="score"),
+]

@@ -1,0 +1,36 @@
+"""What an address asks for behind its `?`: read by a serializer, and nothing else is let through, for a filter that is
+mistyped would show what nobody asked for."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+
+from chat.api.view import checked
+
+OF_PAGES = frozenset({"cursor", "limit", "fields"})
+
+
+class RangeQuery(serializers.Serializer[Any]):
+    """From a time to before a time."""
+
+    since = serializers.DateTimeField(required=False, help_text="From this moment on, such as 2026-11-03T14:00Z.")
+    until = serializers.DateTimeField(required=False, help_text="Before this moment.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        since, until = attrs.get("since"), attrs.get("until")
+        if since and until and since >= until:
+            raise ValidationError({"until": "It is not after `since`, so nothing is in this range."})
+        return attrs
+
+
+def asked(request: Request, serializer: type[serializers.Serializer[Any]], *, also: frozenset[str] = OF_PAGES) -> Any:
+    """Return the query as the serializer reads it. ValidationError for what it does not know and `also` does not have.
+    A value that is left empty is not asked for."""
+    given = {name: value for name, value in request.query_params.items() if value != ""}
+    known = set(serializer().fields)
+    if unknown := sorted(set(given) - known - also):
+        names = ", ".join(sorted(known | also))
+        raise ValidationError(dict.fromkeys(unknown, f"Nothing is asked for by this name; there are {names}."))
+    return checked(serializer, {name: value for name, value in given.items() if name in known})

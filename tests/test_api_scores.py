@@ -1,0 +1,344 @@
+"""Scores by the API: sending, listing, taking back, and the shapes of other systems both ways."""
+
+import json
+
+import pytest
+
+from monitoring.models import Score
+from monitoring.reports import Filters, read
+from tests.api_clients import api_client
+from tests.factories import make_conversation, make_turn
+from tests.judged import ago
+from tests.review_rows import make_member, make_review_item, make_verdict
+from tests.test_api_base import assert_problem
+
+pytestmark = pytest.mark.django_db
+SCORES = "/api/v1/scores/"
+
+
+def own_turn(user, **values):
+    return make_turn(conversation=make_conversation(user=user), **values)
+
+
+def send(user, **body):
+    return api_client(user).post(SCORES, body, format="json")
+
+
+@pytest.mark.parametrize(
+    ("said", "value", "label", "boolean"),
+    [
+        ({"value": 0.5}, 0.5, "", None),
+        ({"label": "off topic"}, None, "off topic", None),
+        ({"boolean": True}, 1.0, "true", True),
+    ],
+)
+def test_score_says_a_value_a_label_or_yes_or_no(alice, said, value, label, boolean):
+    turn = own_turn(alice)
+
+    response = send(alice, turn=turn.pk, name="helpfulness", explanation="As asked.", **said)
+
+    assert response.status_code == 201, response.content
+    shown = response.json()
+    assert (shown["value"], shown["label"], shown["boolean"]) == (value, label, boolean)
+    assert (shown["source"], shown["by"], shown["annotator_kind"], shown["error"]) == ("API", "alice", "CODE", "")
+
+
+def test_score_of_a_conversation_stands_at_its_last_turn(alice):
+    first = own_turn(alice)
+    last = make_turn(conversation=first.conversation)
+
+    shown = send(alice, conversation=str(first.conversation_id), name="solved", boolean=False).json()
+
+    assert (shown["turn"], shown["conversation"]) == (last.pk, str(first.conversation_id))
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"name": "x"}, ""),
+        ({"name": "x", "value": 1, "label": "both"}, ""),
+        ({"name": "x", "value": 1.5}, "value"),
+        ({"name": "x", "value": "many"}, "value"),
+        ({"name": "", "value": 1}, "name"),
+        ({"name": "x" * 61, "value": 1}, "name"),
+        ({"name": "x", "label": "\x00"}, "label"),
+        ({"name": "x", "value": 1, "annotator_kind": "DOG"}, "annotator_kind"),
+    ],
+)
+def test_score_that_cannot_be_names_the_field(alice, body, field):
+    response = send(alice, turn=own_turn(alice).pk, **body)
+
+    assert [error["field"] for error in assert_problem(response, 400, "invalid")["errors"]] == [field]
+
+
+@pytest.mark.parametrize("metadata", [{"a": "\x00"}, {"a": "\ud800"}, {"a": "x" * 20_000}])
+def test_metadata_that_cannot_be_stored_is_refused(alice, metadata):
+    body = json.dumps({"turn": own_turn(alice).pk, "name": "x", "value": 1, "metadata": metadata})
+
+    response = api_client(alice).post(SCORES, body, content_type="application/json")
+
+    assert response.status_code in (400, 422)
+
+
+def test_same_score_again_takes_the_earlier_one_s_place(alice):
+    turn = own_turn(alice)
+
+    send(alice, turn=turn.pk, name="helpfulness", value=0)
+    again = send(alice, turn=turn.pk, name="helpfulness", value=1)
+    other = send(alice, turn=turn.pk, name="helpfulness", value=0.5, identifier="second look")
+
+    assert (again.status_code, other.status_code) == (200, 201)
+    assert list(Score.objects.order_by("pk").values_list("value", flat=True)) == [1.0, 0.5]
+
+
+def test_score_sent_twice_under_one_key_is_written_once(alice):
+    client, turn = api_client(alice), own_turn(alice)
+    body, headers = {"turn": turn.pk, "name": "helpfulness", "value": 1}, {"Idempotency-Key": "one"}
+
+    first = client.post(SCORES, body, format="json", headers=headers)
+    second = client.post(SCORES, body, format="json", headers=headers)
+
+    assert (first.status_code, second.status_code, first.json()) == (201, 201, second.json())
+
+
+def test_stranger_s_turn_cannot_be_scored_but_by_an_operator(alice, mallory):
+    turn = own_turn(alice)
+
+    assert_problem(send(mallory, turn=turn.pk, name="x", value=1), 422, "score")
+    assert_problem(send(mallory, conversation=str(turn.conversation_id), name="x", value=1), 422, "score")
+    assert send(make_member("operator"), turn=turn.pk, name="x", value=1).status_code == 201
+
+
+def test_token_needs_the_scope_and_anonymous_a_token(alice):
+    assert_problem(api_client().post(SCORES, {}, format="json"), 401, "not_authenticated")
+    assert_problem(api_client(alice, ["read", "chat"]).post(SCORES, {}, format="json"), 403, "scope_missing")
+    assert_problem(api_client(alice, ["score"]).get(SCORES), 403, "scope_missing")
+
+
+def test_users_see_and_take_back_what_they_sent(alice, mallory):
+    turn = own_turn(alice)
+    make_verdict(turn=turn)
+    sent = send(alice, turn=turn.pk, name="helpfulness", value=1).json()
+
+    assert [one["id"] for one in api_client(alice).get(SCORES).json()["results"]] == [sent["id"]]
+    assert api_client(mallory).get(SCORES).json()["results"] == []
+    assert_problem(api_client(mallory).get(f"{SCORES}{sent['id']}/"), 404, "not_found")
+    assert_problem(api_client(mallory).delete(f"{SCORES}{sent['id']}/"), 404, "not_found")
+    assert api_client(alice).delete(f"{SCORES}{sent['id']}/").status_code == 204
+    assert Score.objects.by_programs().count() == 0
+
+
+def test_verdict_of_a_judge_cannot_be_deleted(staff):
+    verdict = make_verdict(turn=make_turn())
+
+    assert_problem(api_client(staff).delete(f"{SCORES}{verdict.pk}/"), 404, "not_found")
+
+
+def test_list_is_filtered_and_asks_few_queries(staff, django_assert_max_num_queries):
+    turn = make_turn()
+    judged = make_verdict(turn=turn)
+    make_verdict(turn=make_turn(), name="relevance", label="RELEVANT")
+    send(staff, turn=turn.pk, name="groundedness", label="odd")
+    client = api_client(staff)
+
+    def ids(**query):
+        return [one["id"] for one in client.get(SCORES, query).json()["results"]]
+
+    with django_assert_max_num_queries(6):
+        assert len(ids()) == 3
+    assert ids(name="groundedness", source="JUDGE") == [judged.pk]
+    assert ids(judge=judged.judge_version.judge, turn=turn.pk, label="UNSUPPORTED") == [judged.pk]
+    assert ids(until=ago(hours=1).isoformat()) == []
+    assert_problem(client.get(SCORES, {"nmae": "groundedness"}), 400, "invalid")
+    assert_problem(client.get(SCORES, {"since": "2026-01-02", "until": "2026-01-01"}), 400, "invalid")
+
+
+def test_second_reviewer_is_blind_to_the_first(staff):
+    first, second = make_member("reviewer"), make_member("reviewer")
+    item = make_review_item(status="IN_REVIEW", reviews_wanted=2)
+    turn = item.conversation.turns.get()
+    item.reviews.create(reviewer=first, decided_at=ago(minutes=1))
+    Score.objects.create(turn=turn, name="relevance", source="REVIEWER", value=1, label="RELEVANT", reviewer=first)
+
+    assert api_client(second).get(SCORES).json()["results"] == []
+    assert len(api_client(first).get(SCORES).json()["results"]) == 1
+
+
+def test_scores_of_programs_are_in_no_figure_of_judges(staff):
+    turn = make_turn()
+    make_verdict(turn=turn)
+    send(staff, turn=turn.pk, name="groundedness", value=1)
+    send(staff, turn=turn.pk, name="groundedness", label="odd", identifier="by category")
+    filters = Filters(since=ago(hours=1), until=ago(hours=-1))
+
+    [judges] = read("scores", filters, name="groundedness")
+    [programs] = read("scores", filters, name="groundedness", source="API")
+    by_label = {row["key"]: row for row in read("scores", filters, name="groundedness", source="API", by="label")}
+
+    assert (judges["source"], judges["scored"], judges["mean"]) == ("JUDGE", 1, 0.0)
+    assert (programs["scored"], programs["unscored"], programs["mean"]) == (1, 1, 1.0)
+    assert (by_label["odd"]["scored"], by_label["odd"]["unscored"]) == (0, 1)
+
+
+# --- Shapes of other systems -----------------------------------------------------------------------------------------
+def bring(user, shape, rows):
+    return api_client(user).post(f"{SCORES}import/?shape={shape}", rows, format="json")
+
+
+def test_langfuse_body_becomes_a_score(alice):
+    turn = own_turn(alice)
+    body = {
+        "id": "lf-1",
+        "traceId": str(turn.pk),
+        "observationId": "o-1",
+        "name": "helpfulness",
+        "value": 0.9,
+        "dataType": "NUMERIC",
+        "comment": "Good.",
+        "environment": "production",
+        "metadata": {"run": 7},
+    }
+
+    response = bring(alice, "langfuse", body)
+
+    assert response.status_code == 201, response.content
+    assert response.json()["results"][0]["ignored"] == ["observationId", "environment"]
+    score = Score.objects.get()
+    assert (score.turn, score.name, score.value, score.explanation) == (turn, "helpfulness", 0.9, "Good.")
+    assert (score.identifier, score.details) == ("lf-1", {"metadata": {"run": 7}})
+
+
+def test_langfuse_types_are_values_labels_and_yes_or_no(alice):
+    turn = own_turn(alice)
+    rows = [
+        {"traceId": str(turn.pk), "name": "a", "value": 1, "dataType": "BOOLEAN"},
+        {"traceId": str(turn.pk), "name": "b", "value": "true", "dataType": "CATEGORICAL"},
+        {"traceId": str(turn.pk), "name": "c", "value": "off topic"},
+        {"sessionId": str(turn.conversation_id), "name": "d", "value": 0.5},
+    ]
+
+    assert bring(alice, "langfuse", rows).json()["stored"] == 4
+    said = {score.name: (score.value, score.label, score.boolean) for score in Score.objects.all()}
+    assert said == {
+        "a": (1.0, "true", True),
+        "b": (None, "true", None),
+        "c": (None, "off topic", None),
+        "d": (0.5, "", None),
+    }
+
+
+def test_phoenix_body_becomes_scores(alice):
+    turn = own_turn(alice)
+    row = {
+        "span_id": str(turn.pk),
+        "name": "correctness",
+        "annotator_kind": "LLM",
+        "result": {"label": "correct", "score": 1, "explanation": "As in the handbook."},
+        "metadata": {"model": "a model"},
+        "identifier": "run-7",
+    }
+
+    assert bring(alice, "phoenix", {"data": [row]}).status_code == 201
+    score = Score.objects.get()
+    assert (score.value, score.label, score.annotator_kind) == (1.0, "correct", "LLM")
+    assert (score.explanation, score.identifier) == ("As in the handbook.", "run-7")
+
+
+@pytest.mark.parametrize(
+    ("shape", "row", "reason"),
+    [
+        ("langfuse", {"value": 4.5}, "divide it by its scale"),
+        ("langfuse", {"value": "long text", "dataType": "TEXT"}, "TEXT"),
+        ("langfuse", {"value": 2, "dataType": "BOOLEAN"}, "neither 0 nor 1"),
+        ("langfuse", {"traceId": "a-foreign-id", "value": 1}, "number of a turn"),
+        ("langfuse", {"traceId": None, "datasetRunId": "r", "value": 1}, "traceId or sessionId"),
+        ("langfuse", {"name": None, "value": 1}, "Name the score"),
+        ("langfuse", {}, "Say something"),
+        ("langfuse", {"value": "x" * 41}, "at most 40"),
+        ("phoenix", {"result": {"score": 2}}, "divide it"),
+        ("phoenix", {"result": []}, "Say something"),
+        ("phoenix", {"result": {"score": 1}, "annotator_kind": "DOG"}, "DOG"),
+        ("phoenix", {"span_id": None, "session_id": "x", "result": {"score": 1}}, "id of a conversation"),
+        ("phoenix", {"result": {"score": 1}, "metadata": {"a": "\x00"}}, "NUL"),
+    ],
+)
+def test_row_that_cannot_be_says_why_and_costs_itself_only(alice, shape, row, reason):
+    turn = own_turn(alice)
+    good = {"traceId": str(turn.pk), "span_id": str(turn.pk), "name": "good", "value": 1, "result": {"score": 1}}
+    bad = {"traceId": str(turn.pk), "span_id": str(turn.pk), "name": "bad", **row}
+
+    response = bring(alice, shape, [bad, good, "no object"])
+
+    assert response.status_code == 207
+    body = response.json()
+    assert (body["stored"], body["failed"]) == (1, 2)
+    assert reason in body["results"][0]["error"]
+    assert Score.objects.get().name == "good"
+
+
+@pytest.mark.parametrize(
+    ("query", "body"), [("", []), ("?shape=langfuse", []), ("?shape=other", [{}]), ("?shape=phoenix", [{}] * 1001)]
+)
+def test_import_that_cannot_be_read_is_a_problem(alice, query, body):
+    assert_problem(api_client(alice).post(f"{SCORES}import/{query}", body, format="json"), 400, "invalid")
+
+
+def test_import_into_turns_of_others_is_refused_row_by_row(alice, mallory):
+    row = {"traceId": str(own_turn(alice).pk), "name": "x", "value": 1}
+
+    assert bring(mallory, "langfuse", [row]).json()["failed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "of_turn", "of_whole"), [("langfuse", "traceId", "sessionId"), ("phoenix", "span_id", "session_id")]
+)
+def test_what_is_exported_imports_to_the_same_scores(staff, shape, of_turn, of_whole):
+    turns = {}
+    for _ in range(2):
+        turn, other = make_turn(), make_turn()
+        turns[str(turn.pk)], turns[str(turn.conversation_id)] = str(other.pk), str(other.conversation_id)
+    old = [key for key in turns if key.isdecimal()]
+    make_verdict(turn_id=old[0])
+    make_verdict(turn_id=old[0])  # of another version of the judge
+    send(staff, turn=old[1], name="helpfulness", value=0.25, explanation="So so.", metadata={"a": [1]})
+    send(staff, turn=old[1], name="helpfulness", label="meh", identifier="category", annotator_kind="HUMAN")
+    send(staff, turn=old[1], name="solved", boolean=False)
+    sessions = [key for key in turns if not key.isdecimal()]
+    send(staff, conversation=sessions[1], name="happy", boolean=True, annotator_kind="LLM")
+    Score.objects.filter(name="helpfulness", label="").update(label="SO_SO")  # as Phoenix has both
+    before = facts(old)
+
+    sent = json.loads(b"".join(api_client(staff).get(f"{SCORES}export/", {"shape": shape}).streaming_content))
+    for row in sent["data"]:
+        key = of_turn if of_turn in row else of_whole
+        row[key] = turns[row[key]]
+    response = bring(staff, shape, sent)
+
+    assert response.status_code == 201, response.json()
+    assert response.json()["stored"] == 6
+    assert facts([turns[key] for key in old]) == before
+
+
+def facts(turn_ids):
+    """What scores of turns say, whoever said it, in the order of the turns."""
+    rows = Score.objects.filter(turn__in=turn_ids).select_related("judge_version")
+    order = {int(turn_id): place for place, turn_id in enumerate(turn_ids)}
+    return sorted(
+        (order[row.turn_id], row.name, -1 if row.value is None else row.value, row.label, row.explanation, row.annotator_kind or "CODE",
+         bool(row.conversation_id), str(row.details.get("metadata", {})))
+        for row in rows
+    )  # fmt: skip
+
+
+def test_export_is_filtered_and_leaves_out_what_failed(staff, alice):
+    turn = make_turn()
+    make_verdict(turn=turn, value=None, label="RELEVANT", error="The model failed.", name="relevance")
+    make_verdict(turn=turn)
+
+    def names(user, **query):
+        response = api_client(user).get(f"{SCORES}export/", {"shape": "phoenix", **query})
+        return [row["name"] for row in json.loads(b"".join(response.streaming_content))["data"]]
+
+    assert names(staff) == ["groundedness"]
+    assert names(staff, name="relevance") == []
+    assert names(alice) == []
