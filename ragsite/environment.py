@@ -55,12 +55,12 @@ def openai_providers(env: Env) -> dict[str, Provider]:
     return providers
 
 
-def networks(entries: Sequence[str]) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Return the networks of RAGSITE_METRICS_NETWORKS: addresses, or ranges such as 10.0.0.0/8."""
+def networks(entries: Sequence[str], name: str = "RAGSITE_METRICS_NETWORKS") -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the networks that a variable names: addresses, or ranges such as 10.0.0.0/8."""
     try:
         return tuple(ip_network(entry.strip()) for entry in entries)
     except ValueError as error:
-        raise EnvError(f"RAGSITE_METRICS_NETWORKS: {error}; write 10.0.0.5, 10.0.0.0/8 or fd00::/8") from error
+        raise EnvError(f"{name}: {error}; write 10.0.0.5, 10.0.0.0/8 or fd00::/8") from error
 
 
 def single_sign_on_providers(*, server_url: str, client_id: str, client_secret: str, name: str) -> dict[str, Any]:

@@ -241,6 +241,10 @@ FIRST_TOKEN_SLOW_SECONDS = env.float("RAGSITE_FIRST_TOKEN_SLOW_SECONDS", 5)  # a
 # Seconds. Fewer than the library's, for each view has as many time series.
 PROMETHEUS_LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, float("inf"))
 
+# --- Webhooks ---------------------------------------------------------------------------------------------------------
+# Besides public addresses by https: networks of one's own that webhooks may call, by http too.
+WEBHOOK_NETWORKS = networks(env.list("RAGSITE_WEBHOOK_NETWORKS", []), "RAGSITE_WEBHOOK_NETWORKS")
+
 # --- Background tasks -----------------------------------------------------------------------------------------------
 REDIS_URL = env.str("RAGSITE_REDIS_URL", "")  # the queue; empty: PostgreSQL
 Q_CLUSTER: dict[str, Any] = {

@@ -9,6 +9,7 @@ from monitoring.models.judging import Backfill, JudgeClaim, JudgeRule, JudgeVers
 from monitoring.models.quality import JudgeRepeat
 from monitoring.models.reviewing import CorrectedAnswer, Flag, Replay, Review, ReviewItem
 from monitoring.models.topics import Topic, TopicRun, TopicTurn
+from monitoring.models.webhooks import FiringAlert, KnownVerdict, Webhook, WebhookDelivery
 
 __all__ = [
     "Backfill",
@@ -22,6 +23,7 @@ __all__ = [
     "Experiment",
     "ExperimentLook",
     "Exposure",
+    "FiringAlert",
     "Flag",
     "GeneratedQuestion",
     "Generation",
@@ -32,6 +34,7 @@ __all__ = [
     "JudgeRepeat",
     "JudgeRule",
     "JudgeVersion",
+    "KnownVerdict",
     "Pin",
     "Preference",
     "RelevantDocument",
@@ -43,4 +46,6 @@ __all__ = [
     "TopicRun",
     "TopicTurn",
     "Variant",
+    "Webhook",
+    "WebhookDelivery",
 ]
