@@ -6,6 +6,7 @@ hundreds of answers share a handful of connections.
 """
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,9 +22,11 @@ _executor = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="database
 
 
 async def in_database(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run `function` in a database thread and return what it returns; its connection is given back afterwards."""
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_executor, partial(_run, function, *args, **kwargs))
+    """Run `function` in a database thread and return what it returns; its connection is given back afterwards. It sees
+    the context variables of whoever calls, such as the trace that a question is part of."""
+    context = contextvars.copy_context()
+    work = partial(_run, function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_executor, context.run, work)
 
 
 def _run(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

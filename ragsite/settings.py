@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "ragsite.request_metrics.CountRequests",
     "ragsite.viewer_zone.in_viewers_zone",
+    "ragsite.joined_traces.join_trace",
     "ragsite.one_thread.in_one_thread",
 ]
 

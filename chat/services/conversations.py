@@ -15,6 +15,7 @@ from chat.models.conversation import Origin
 from chat.rag.config import SearchMode
 from chat.services.budgets import admit
 from chat.services.configs import check_model_name, pick_config
+from chat.trace_context import incoming_traceparent
 
 TITLE_CHARS = 80
 
@@ -177,6 +178,7 @@ def _create_turn(conversation: Conversation, question: str, *, position: int, re
         collection_id=conversation.collection_id,
         search_mode=conversation.search_mode or config.search_mode,
         model=conversation.model or config.model,
+        traceparent=incoming_traceparent(),
         heartbeat_at=timezone.now(),
     )
     admit(turn=turn, user_id=conversation.user_id, recipe=replace(config.recipe(), model=turn.model))
