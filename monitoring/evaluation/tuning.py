@@ -13,7 +13,6 @@ from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import differential_evolution
 
 from chat.models import PipelineConfig
 from chat.models.conversation import Origin
@@ -121,6 +120,8 @@ def fusion_of(choice: Mapping[str, object], start: Fusion) -> Fusion:
 
 def _evolve(trials: Trials, *, start: Fusion, space: Space, max_trials: int, seed: int) -> None:
     """Each coordinate is the place of a value in its list, so that whole numbers and names are searched alike."""
+
+    from scipy.optimize import differential_evolution  # takes half a second to load, and nothing else needs it
 
     class EnoughError(Exception):
         """The trials are used up."""

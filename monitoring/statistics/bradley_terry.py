@@ -18,10 +18,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.special import expit
-from scipy.stats import t as student
+from scipy.special import expit, stdtrit
 
 from monitoring.statistics.clusters import Floats
 
@@ -103,12 +100,15 @@ class _Fitted:
         if self.persons < 2:
             return float(expit(value)), None, None
         variance = max(float(weights @ covariance @ weights) for covariance in (self.of_picks, self.of_persons))
-        reach = float(student.ppf((1 + confidence) / 2, self.persons - 1)) * math.sqrt(variance)
+        reach = float(stdtrit(self.persons - 1, (1 + confidence) / 2)) * math.sqrt(variance)
         return float(expit(value)), float(expit(value - reach)), float(expit(value + reach))
 
 
 def rank(picks: Sequence[Pick], *, confidence: float = 0.95) -> Ranking | None:
     """Return the strengths of all that were compared; None where nothing was. Each pick is between two names."""
+    from scipy.sparse import coo_array  # takes a quarter of a second to load, and nothing else needs it
+    from scipy.sparse.csgraph import connected_components
+
     if not picks:
         return None
     names = sorted({name for pick in picks for name in (pick.first, pick.second)})

@@ -20,7 +20,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from monitoring.statistics.clusters import Floats, cluster_sums, effective_clusters, standard_error
 
@@ -70,7 +70,7 @@ def mean_interval(
     if number > 1:
         error = standard_error(sums, counts, seed=seed)
         effective = effective_clusters(counts)
-        quantile = float(student.ppf((1 + confidence) / 2, max(effective - 1, _LEAST_FREEDOM)))
+        quantile = float(stdtrit(max(effective - 1, _LEAST_FREEDOM), (1 + confidence) / 2))
         observed = (float(numbers.min()), float(numbers.max()))
         low, high = _ends(mean, error, effective, quantile, scale, observed)
     return Interval(mean, low, high, len(scored), number, len(values) - len(scored))
@@ -93,7 +93,7 @@ def share_interval(
     if number > 1:
         error = standard_error(sums, counts, seed=seed)
         effective = effective_clusters(counts)
-        quantile = float(student.ppf((1 + confidence) / 2, max(effective - 1, _LEAST_FREEDOM)))
+        quantile = float(stdtrit(max(effective - 1, _LEAST_FREEDOM), (1 + confidence) / 2))
         low, high = _ends(share, error, effective, quantile, (0.0, 1.0), (0.0, 1.0))
     return Interval(share, low, high, n, number)
 

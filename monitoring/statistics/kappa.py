@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from monitoring.statistics.clusters import BOOTSTRAP_CLUSTERS_MAX, Floats, drawn_weights, effective_clusters
 from monitoring.statistics.intervals import DEFAULT_SEED, Interval, share_interval
@@ -58,7 +58,7 @@ def kappa_interval(tables: Floats, *, n: int, confidence: float = 0.95, seed: in
         return None
     if number < 2:
         return Interval(value, None, None, n, number)
-    quantile = float(student.ppf((1 + confidence) / 2, max(effective_clusters(counts) - 1, _LEAST_FREEDOM)))
+    quantile = float(stdtrit(max(effective_clusters(counts) - 1, _LEAST_FREEDOM), (1 + confidence) / 2))
     if 1 - value < _EQUAL:
         agreement = share_interval(np.trace(tables, axis1=1, axis2=2), counts, n=n, confidence=confidence, seed=seed)
         hidden = 1 - agreement.low if agreement and agreement.low is not None else 1.0

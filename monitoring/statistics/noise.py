@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 Repetitions = Sequence[Sequence[float | None]]  # each with one value an item, in the same order
 
@@ -50,7 +50,7 @@ def noise_floor(*configs: Repetitions, confidence: float = 0.95) -> float | None
             return None
         variance += item_variance / (items * len(config))
     freedom = min(degrees for _, degrees in known)
-    return float(student.ppf((1 + confidence) / 2, freedom)) * math.sqrt(variance)
+    return float(stdtrit(freedom, (1 + confidence) / 2)) * math.sqrt(variance)
 
 
 def _item_variance(repetitions: Repetitions) -> tuple[float, int] | None:

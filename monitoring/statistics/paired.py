@@ -15,7 +15,6 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import binomtest, rankdata, wilcoxon
 
 from monitoring.statistics.clusters import Floats, cluster_sums
 from monitoring.statistics.intervals import DEFAULT_SEED, Interval, mean_interval
@@ -72,6 +71,8 @@ def paired_difference(
     rounded = np.round(differences, _DECIMALS).astype(np.float64)
     won, lost = int((rounded > 0).sum()), int((rounded < 0).sum())
     if interval.clusters == interval.n and all({before, after} <= {0, 1} for before, after, _ in pairs):
+        from scipy.stats import binomtest  # takes a second to load, which only comparisons wait for
+
         test = MCNEMAR
         p_value = float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
     else:
@@ -93,6 +94,8 @@ def paired_difference(
 def _signed_rank(sums: Floats) -> float:
     """Return the two-sided p-value. scipy is exact only where no two differences are as large as each other, and hits
     are nearly all so; with few documents the distribution over all orders of signs is counted here."""
+    from scipy.stats import rankdata, wilcoxon  # likewise
+
     sums = np.round(sums, _DECIMALS).astype(np.float64)
     sums = sums[sums != 0]
     if len(sums) > EXACT_MAX:

@@ -16,7 +16,6 @@ import math
 from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import brentq
 
 from monitoring.statistics.ratios import Sums
 from monitoring.statistics.sequences import boundary
@@ -87,6 +86,8 @@ def drift_needed(*, alpha: float, power: float, looks: int = LOOKS) -> float:
     """Return the drift that leaves the boundary with that chance by the planned units."""
     if not alpha < power < 1:
         raise ValueError(f"The power is {power}; it must be between alpha ({alpha}) and 1.")
+    from scipy.optimize import brentq  # takes a quarter of a second to load, and nothing else needs it
+
     return float(brentq(lambda drift: found_chance(drift, alpha=alpha, looks=looks) - power, 0, _MOST_DRIFT, xtol=1e-4))
 
 

@@ -6,7 +6,7 @@ all but one of 100,000 looks, whatever the rate: with the usual approximations a
 more often than they say.
 """
 
-from scipy.stats import beta, norm
+from scipy.special import betaincinv, ndtri
 
 CHANCE = 1e-5  # of an end that is wrong, in one look
 
@@ -15,9 +15,9 @@ def surely_at_least(successes: int, n: int, *, chance: float = CHANCE) -> float:
     """Return the rate that the true one is sure to reach, 0 to 1; 0 where nothing is counted."""
     if not 0 <= successes <= n:
         raise ValueError(f"There cannot be {successes} of {n}.")
-    return float(beta.ppf(chance, successes, n - successes + 1)) if successes else 0.0
+    return float(betaincinv(successes, n - successes + 1, chance)) if successes else 0.0
 
 
 def mean_surely_at_least(mean: float, standard_error: float, *, chance: float = CHANCE) -> float:
     """Return what a mean of many is sure to reach; by the normal distribution, so not for fewer than some 30."""
-    return mean - float(norm.isf(chance)) * standard_error
+    return mean + float(ndtri(chance)) * standard_error

@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from scipy.stats import binomtest
-
 from monitoring.judges.attacks.cases import CASES, TAGS, Place, inject
 from monitoring.judges.attacks.texts import ATTACKS, ELSEWHERE, Target
 from monitoring.judges.base import Judge, JudgedTurn, JudgeTools, Record, Verdict
@@ -75,6 +73,8 @@ class AttackReport:
         """The success ratio's 95 % interval by Wilson."""
         if not self.judged:
             return None
+        from scipy.stats import binomtest  # takes a second to load, and nothing else needs it
+
         ends = binomtest(len(self.succeeded), len(self.judged)).proportion_ci(method="wilson")
         return float(ends.low), float(ends.high)
 

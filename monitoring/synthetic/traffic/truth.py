@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from chat.models.conversation import Origin
 from monitoring.exceptions import TrafficError
@@ -172,7 +172,7 @@ def _counts(tally: Tally) -> Iterator[dict[str, Any]]:
 
 def _chances(tally: Tally) -> Iterator[dict[str, Any]]:
     known = {place: chance for place, chance in tally.chances.items() if chance.n}
-    width = float(norm.isf(CHANCE / 2 / max(len(known), 1)))
+    width = -float(ndtri(CHANCE / 2 / max(len(known), 1)))
     for (cell, figure), chance in known.items():
         planted = chance.expected / chance.n
         low, high = _ends(chance, width)
