@@ -324,10 +324,18 @@ def facts(turn_ids):
     rows = Score.objects.filter(turn__in=turn_ids).select_related("judge_version")
     order = {int(turn_id): place for place, turn_id in enumerate(turn_ids)}
     return sorted(
-        (order[row.turn_id], row.name, -1 if row.value is None else row.value, row.label, row.explanation, row.annotator_kind or "CODE",
-         bool(row.conversation_id), str(row.details.get("metadata", {})))
+        (
+            order[row.turn_id],
+            row.name,
+            -1 if row.value is None else row.value,
+            row.label,
+            row.explanation,
+            row.annotator_kind or "CODE",
+            bool(row.conversation_id),
+            str(row.details.get("metadata", {})),
+        )
         for row in rows
-    )  # fmt: skip
+    )
 
 
 def test_export_is_filtered_and_leaves_out_what_failed(staff, alice):

@@ -1,5 +1,6 @@
 """The same figure is the same through each door: the database's function, the reports in Python, the dashboard in the
-admin, /metrics, and Grafana's panels. What is expected was worked out by hand, from what tests/known_traffic.py stores.
+admin, /metrics, the REST API, and Grafana's panels. What is expected was worked out by hand, from what
+tests/known_traffic.py stores.
 """
 
 import csv
@@ -15,6 +16,7 @@ from django.db import connection
 from django.urls import reverse
 
 from monitoring.reports import Filters, read
+from tests.api_clients import api_client
 from tests.grafana_macros import expand
 from tests.known_traffic import P95_SECONDS, KnownTraffic, make_known_traffic
 from tests.scraped import Scrape
@@ -77,6 +79,29 @@ def test_reports_in_python(traffic):
         "up_ratio": votes["up_ratio"],
         "cost_usd": float(read("calls", filters)[0]["cost_usd"]),
         "p95_seconds": read("latency", filters)[0]["p95_seconds"],
+        "scored": score["scored"],
+        "groundedness": score["mean"],
+        "failing_ratio": score["failing_ratio"],
+    } == EXPECTED
+
+
+def test_rest(traffic, staff):
+    client = api_client(staff)
+    range_of = {"since": traffic.since.isoformat(), "until": traffic.until.isoformat()}
+
+    def row(report: str, **query: str) -> dict[str, Any]:
+        return client.get(f"/api/v1/reports/{report}/", {**range_of, **query}).json()["rows"][0]
+
+    turns, votes, score = row("turns"), row("feedback"), row("scores", name="groundedness")
+
+    assert {
+        "turns": turns["turns"],
+        "finished": turns["turns"] - turns["unfinished"],
+        "error_ratio": turns["error_ratio"],
+        "votes": votes["up"] + votes["down"],
+        "up_ratio": votes["up_ratio"],
+        "cost_usd": float(row("calls")["cost_usd"]),
+        "p95_seconds": row("latency")["p95_seconds"],
         "scored": score["scored"],
         "groundedness": score["mean"],
         "failing_ratio": score["failing_ratio"],

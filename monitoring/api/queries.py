@@ -19,6 +19,9 @@ class RangeQuery(serializers.Serializer[Any]):
     until = serializers.DateTimeField(required=False, help_text="Before this moment.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for name in ("since", "until"):
+            if name in attrs and not 1970 <= attrs[name].year <= 2200:
+                raise ValidationError({name: "No question was asked then; years from 1970 to 2200 are possible."})
         since, until = attrs.get("since"), attrs.get("until")
         if since and until and since >= until:
             raise ValidationError({"until": "It is not after `since`, so nothing is in this range."})

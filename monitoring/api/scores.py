@@ -39,9 +39,7 @@ class ScoreSerializer(serializers.ModelSerializer[Score]):
     conversation = serializers.UUIDField(
         source="conversation_id", allow_null=True, help_text="Set where the whole conversation was scored."
     )
-    boolean = serializers.BooleanField(
-        allow_null=True, help_text="Of a score that says yes or no."
-    )
+    boolean = serializers.BooleanField(allow_null=True, help_text="Of a score that says yes or no.")
     judge = serializers.CharField(source="judge_version.judge", default="", help_text="Empty: no judge.")
     judge_version = serializers.IntegerField(source="judge_version_id", allow_null=True)
     annotator_kind = serializers.SerializerMethodField(help_text="HUMAN, LLM or CODE.")
