@@ -19,6 +19,7 @@ urlpatterns = [
     path("accounts/oidc/<str:provider_id>/login/callback/", single_sign_on.come_back),
     path("accounts/", include("allauth.urls")),
     path("api/", include("ragsite.api_urls")),
+    path("v1/", include("chat.openai_api.urls")),
     path("compare/", include("monitoring.urls")),
     path("", include("chat.urls")),
 ]

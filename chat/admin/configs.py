@@ -19,13 +19,24 @@ from chat.admin.config_form import PipelineConfigForm
 from chat.exceptions import ConfigurationError
 from chat.models import PipelineConfig
 from chat.models.pipeline import PipelineConfigQuerySet
-from chat.services.configs import copy_as_new, make_default
+from chat.services.configs import copy_as_new, make_default, offer_config
 
 
 @admin.register(PipelineConfig)
 class PipelineConfigAdmin(PageAdmin):
     form = PipelineConfigForm
-    list_display = ("label", "default", "used", "model", "search_mode", "embedder", "top_k", "prompt", "created_at")
+    list_display = (
+        "label",
+        "default",
+        "used",
+        "offered",
+        "model",
+        "search_mode",
+        "embedder",
+        "top_k",
+        "prompt",
+        "created_at",
+    )
     list_display_links = ("label",)
     list_filter = (("search_mode", ChoicesDropdownFilter), ("embedder", RelatedDropdownFilter))
     search_fields = ("name", "description", "model")
@@ -77,6 +88,10 @@ class PipelineConfigAdmin(PageAdmin):
     def used(self, config: Any) -> str:
         return "imported" if config.import_source else "used" if config.is_used else ""
 
+    @display(description="API", label={"offered": "info"}, ordering="is_offered")
+    def offered(self, config: PipelineConfig) -> str:
+        return "offered" if config.is_offered else ""
+
     def get_readonly_fields(self, request: HttpRequest, obj: PipelineConfig | None = None) -> tuple[str, ...]:
         return ("name", "version") if obj else ("version",)
 
@@ -122,6 +137,7 @@ class PipelineConfigAdmin(PageAdmin):
         return [
             path("<int:config_id>/copy/", view(self.copy_view), name="chat_pipelineconfig_copy"),
             path("<int:config_id>/make-default/", view(self.default_view), name="chat_pipelineconfig_default"),
+            path("<int:config_id>/offer/", view(self.offer_view), name="chat_pipelineconfig_offer"),
             *super().get_urls(),
         ]
 
@@ -149,6 +165,23 @@ class PipelineConfigAdmin(PageAdmin):
             return HttpResponseRedirect(reverse("admin:chat_pipelineconfig_change", args=[config.pk]))
         self.log_change(request, config, "Made the default.")
         messages.success(request, f"{config} answers from now on.")
+        return HttpResponseRedirect(reverse("admin:chat_pipelineconfig_change", args=[config.pk]))
+
+    @method_decorator(require_POST)
+    def offer_view(self, request: HttpRequest, config_id: int) -> HttpResponse:
+        """Offer a config to everybody over the OpenAI-compatible API, or no longer (`offered` empty)."""
+        if not request.user.has_perm("chat.change_pipelineconfig"):
+            raise PermissionDenied
+        config = get_object_or_404(PipelineConfig, pk=config_id)
+        is_offered = bool(request.POST.get("offered"))
+        try:
+            offer_config(config=config, is_offered=is_offered)
+        except ConfigurationError as error:
+            messages.error(request, str(error))
+        else:
+            self.log_change(request, config, "Offered over the API." if is_offered else "No longer offered.")
+            now = "is offered to everybody over the API as" if is_offered else "is no longer offered over the API as"
+            messages.success(request, f"{config} {now} {config.name}:{config.version}.")
         return HttpResponseRedirect(reverse("admin:chat_pipelineconfig_change", args=[config.pk]))
 
 

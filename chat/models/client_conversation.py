@@ -8,8 +8,8 @@ from chat.models.conversation import Conversation
 
 
 class ClientConversation(models.Model):
-    """What a client says that a conversation is: an id of its own, or the transcript, of which a digest is kept. It goes
-    with the texts when the conversation is deleted."""
+    """What a client says that a conversation is: an id of its own, or the transcript, of which digests are kept. It
+    goes with the texts when the conversation is deleted."""
 
     conversation = models.OneToOneField(Conversation, on_delete=models.CASCADE, primary_key=True, related_name="client")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)

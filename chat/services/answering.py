@@ -9,12 +9,11 @@ from chat.models import PipelineConfig, Turn
 from chat.rag.config import AnswerRequest, Exchange, SearchMode
 from chat.rag.llm import Limits, ModelAccess
 from chat.rag.retrieve import Tools
+from chat.services.conversations import HISTORY_TURNS
 from chat.services.knowledge import embedder_of, local_embedder
 from chat.services.prices import price_overrides
 
 __all__ = ["HISTORY_TURNS", "limits", "prepare", "price_overrides", "tools_of"]
-
-HISTORY_TURNS = 6  # earlier exchanges given to the model
 
 
 def prepare(turn_id: int) -> tuple[AnswerRequest, Tools]:
@@ -56,6 +55,8 @@ def limits() -> Limits:
 
 
 def _history(turn: Turn) -> tuple[Exchange, ...]:
+    if turn.given_history is not None:
+        return tuple(Exchange(said["question"], said["answer"]) for said in turn.given_history)
     if turn.position == 1:
         return ()
     earlier = (

@@ -65,6 +65,16 @@ def check_site_budget(models: Iterable[str]) -> None:
         raise BudgetUsedUpError(used_up_message(budget))
 
 
+def check_budgets(*, user_id: int, models: Iterable[str]) -> None:
+    """Raise BudgetUsedUpError when one of the budgets that a user's questions count for is used up, and one of these
+    models may cost something. No query without budgets, else one."""
+    if not any_budgets() or are_free(models):
+        return
+    spent = BudgetMonth.objects.filter(used_up(this_month()), budget__in=Budget.objects.applying_to(user_id))
+    if month := spent.select_related("budget__group").order_by("budget").first():
+        raise BudgetUsedUpError(used_up_message(month.budget))
+
+
 def used_up_site_budget() -> Budget | None:
     """Return the budget for everything if it is used up. No query without budgets, else one."""
     if not any_budgets():

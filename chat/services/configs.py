@@ -97,7 +97,7 @@ def _config_of_mode(mode: SearchMode) -> PipelineConfig:
     """Make the default config with another search mode, under the mode's name."""
     config = ensure_default_config()
     values = {field.attname: getattr(config, field.attname) for field in PipelineConfig._meta.concrete_fields}
-    for field in ("id", "name", "version", "created_at", "fixed_at", "import_source"):
+    for field in ("id", "name", "version", "created_at", "fixed_at", "import_source", "is_offered"):
         del values[field]
     values |= {
         "search_mode": mode.value,
@@ -118,7 +118,7 @@ def copy_as_new(*, config: PipelineConfig) -> PipelineConfig:
         config.pk = None
         config._state.adding = True
         config.version = newest.version + 1
-        config.is_default = False
+        config.is_default = config.is_offered = False
         config.fixed_at = None
         config.import_source = ""
         config.save()
@@ -130,11 +130,20 @@ def fix_config(*, config_id: int) -> None:
     PipelineConfig.objects.filter(pk=config_id, fixed_at__isnull=True).update(fixed_at=timezone.now())
 
 
+def offer_config(*, config: PipelineConfig, is_offered: bool) -> None:
+    """Let everybody ask a config by its name over the OpenAI-compatible API, or no longer. Also of one that is fixed,
+    as it changes no answer. Raises ConfigurationError for one of another system."""
+    if is_offered and config.import_source:
+        raise ConfigurationError(f"{config} is how {config.import_source} answered; it cannot answer here.")
+    config.is_offered = is_offered
+    config.save(update_fields=["is_offered"])
+
+
 def save_variant(*, config: PipelineConfig, name: str, description: str, **changes: Any) -> PipelineConfig:
     """Make a config like `config` but for `changes`, as the next version of `name`. Raises ConfigurationError for
     values that no config may have."""
     values = {field.attname: getattr(config, field.attname) for field in PipelineConfig._meta.concrete_fields}
-    for field in ("id", "version", "created_at", "fixed_at", "import_source"):
+    for field in ("id", "version", "created_at", "fixed_at", "import_source", "is_offered"):
         del values[field]
     values |= {"name": name, "description": description[:300], "is_default": False, **changes}
     with transaction.atomic():

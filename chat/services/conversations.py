@@ -1,5 +1,6 @@
 """Asking, and everything a user does to a conversation. Errors are ChatErrors with a message for people."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -10,14 +11,24 @@ from django.db.models import Max
 from django.utils import timezone
 
 from chat.exceptions import ChatError, QuestionRefusedError
-from chat.models import Collection, Conversation, Feedback, Hit, ImplicitSignal, PipelineConfig, Turn
+from chat.models import (
+    ClientConversation,
+    Collection,
+    Conversation,
+    Feedback,
+    Hit,
+    ImplicitSignal,
+    PipelineConfig,
+    Turn,
+)
 from chat.models.conversation import Origin
-from chat.rag.config import SearchMode
+from chat.rag.config import Exchange, SearchMode
 from chat.services.budgets import admit
 from chat.services.configs import check_model_name, pick_config
 from chat.trace_context import incoming_traceparent
 
 TITLE_CHARS = 80
+HISTORY_TURNS = 6  # earlier exchanges that an answer is given on
 
 
 def start_conversation(
@@ -28,8 +39,11 @@ def start_conversation(
     model: str = "",
     search_mode: str = "",
     origin: str = Origin.USER,
+    config: PipelineConfig | None = None,
+    given_history: Sequence[Exchange] | None = None,
 ) -> Turn:
-    """Begin a conversation with its first question; the turn waits (PENDING) until somebody reads its stream."""
+    """Begin a conversation with its first question; the turn waits (PENDING) until somebody reads its stream. `config`
+    None: the default one, or what an experiment assigns. `given_history`: what was said elsewhere before."""
     question = _checked_question(question)
     _check_choices(model=model, search_mode=search_mode)
     with transaction.atomic():
@@ -40,19 +54,22 @@ def start_conversation(
             model=model,
             search_mode=search_mode,
             origin=origin,
+            config=config,
         )
-        return _create_turn(conversation, question, position=1)
+        return _create_turn(conversation, question, position=1, given_history=given_history)
 
 
-def ask(*, conversation: Conversation, question: str, origin: str = "") -> Turn:
+def ask(
+    *, conversation: Conversation, question: str, origin: str = "", given_history: Sequence[Exchange] | None = None
+) -> Turn:
     """Add the next question. Refused while an answer of the conversation is unfinished. `origin` says where it comes
-    from; empty: from where the conversation does."""
+    from; empty: from where the conversation does. `given_history`: what is to count as said before; None: what was."""
     question = _checked_question(question)
     with _locked(conversation.pk, origin) as conversation:
         if conversation.turns.current().unfinished().exists():
             raise QuestionRefusedError("An answer is still being written: wait for it, or stop it first.")
         last = conversation.turns.aggregate(last=Max("position"))["last"] or 0
-        return _new_turn(conversation, question, position=last + 1)
+        return _new_turn(conversation, question, position=last + 1, given_history=given_history)
 
 
 def regenerate(*, turn: Turn, user: Any, origin: str = "") -> Turn:
@@ -90,9 +107,10 @@ def delete_conversation(*, conversation: Conversation) -> None:
         turns = Turn.objects.filter(conversation=conversation)
         now = timezone.now()
         turns.unfinished().update(stop_requested_at=now)
-        turns.update(question="", answer="", search_query="", error_message="")
+        turns.update(question="", answer="", search_query="", error_message="", given_history=None)
         Hit.objects.filter(turn__conversation=conversation).update(text="", heading_path="", document_title="")
         Feedback.objects.filter(turn__conversation=conversation).update(comment="")
+        ClientConversation.objects.filter(conversation=conversation).delete()  # hashes of texts
         Conversation.objects.filter(pk=conversation.pk).update(title="", deleted_at=now)
 
 
@@ -156,23 +174,40 @@ def _replace(turn: Turn, *, question: str, user: Any, kind: str, origin: str) ->
         return _new_turn(conversation, question, position=turn.position, replaces=turn)
 
 
-def _new_turn(conversation: Conversation, question: str, *, position: int, replaces: Turn | None = None) -> Turn:
+def _new_turn(
+    conversation: Conversation,
+    question: str,
+    *,
+    position: int,
+    replaces: Turn | None = None,
+    given_history: Sequence[Exchange] | None = None,
+) -> Turn:
     try:
         with transaction.atomic():
-            turn = _create_turn(conversation, question, position=position, replaces=replaces)
+            turn = _create_turn(
+                conversation, question, position=position, replaces=replaces, given_history=given_history
+            )
     except IntegrityError as error:
         raise QuestionRefusedError("This question was asked already, in another window: reload the page.") from error
     Conversation.objects.filter(pk=conversation.pk).update(updated_at=timezone.now())
     return turn
 
 
-def _create_turn(conversation: Conversation, question: str, *, position: int, replaces: Turn | None = None) -> Turn:
+def _create_turn(
+    conversation: Conversation,
+    question: str,
+    *,
+    position: int,
+    replaces: Turn | None = None,
+    given_history: Sequence[Exchange] | None = None,
+) -> Turn:
     config: PipelineConfig = pick_config(user=conversation.user, conversation=conversation)
     turn = Turn.objects.create(
         conversation=conversation,
         position=position,
         replaces=replaces,
         question=question,
+        given_history=replaces.given_history if replaces else _kept(given_history),
         origin=conversation.origin,
         config=config,
         collection_id=conversation.collection_id,
@@ -183,3 +218,10 @@ def _create_turn(conversation: Conversation, question: str, *, position: int, re
     )
     admit(turn=turn, user_id=conversation.user_id, recipe=replace(config.recipe(), model=turn.model))
     return turn
+
+
+def _kept(history: Sequence[Exchange] | None) -> list[dict[str, str]] | None:
+    """Return a history as it is stored: so many of its last exchanges as an answer is given on."""
+    if history is None:
+        return None
+    return [{"question": exchange.question, "answer": exchange.answer} for exchange in history[-HISTORY_TURNS:]]

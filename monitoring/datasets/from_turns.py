@@ -79,6 +79,8 @@ def _span(hit: Hit) -> tuple[int | None, int | None]:
 
 
 def _history(turn: Turn) -> tuple[dict[str, str], ...]:
+    if turn.given_history is not None:
+        return tuple(turn.given_history[-HISTORY_EXCHANGES:])
     earlier = (
         Turn.objects.current()
         .filter(

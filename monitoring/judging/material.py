@@ -68,6 +68,8 @@ def load_material(claims: Sequence[Claim], judges: Mapping[int, Judge]) -> list[
             continue
         whole = judges[claim.version_id].criterion.subject == "conversation"
         earlier_turns = [exchange for position, exchange in said[turn.conversation_id] if position < turn.position]
+        if turn.given_history is not None and not whole:
+            earlier_turns = [Exchange(one["question"], one["answer"]) for one in turn.given_history]
         judged = JudgedTurn(
             question=turn.question,
             answer=turn.answer,

@@ -1,0 +1,46 @@
+"""What all operations of OpenAI's protocol share."""
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.http.response import HttpResponseBase
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from chat.api.authentication import TokenAuthentication
+from chat.api.view import ApiView
+from chat.openai_api.errors import openai_error
+
+
+class AlwaysJson(DefaultContentNegotiation):
+    """Replies with JSON, whatever a client says that it accepts: some ask for a stream's type in advance."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)
+
+
+class OpenAIView(ApiView):
+    """Base of all views below /v1/. They are left out of the OpenAPI file, since their shapes are not ours."""
+
+    schema = None  # left out
+    authentication_classes = [TokenAuthentication]
+    content_negotiation_class = AlwaysJson  # type: ignore[assignment] # the stubs take it for a text
+
+    def get_exception_handler(self) -> Any:
+        return openai_error
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Add an id of the request, and how many are left in this minute under the names that OpenAI has for it."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if isinstance(response, HttpResponseBase):
+            response["x-request-id"] = f"req_{uuid.uuid4().hex}"
+            if self.limits:
+                response["x-ratelimit-limit-requests"] = self.limits["RateLimit-Limit"]
+                response["x-ratelimit-remaining-requests"] = self.limits["RateLimit-Remaining"]
+                response["x-ratelimit-reset-requests"] = f"{self.limits['RateLimit-Reset']}s"
+        return response
