@@ -79,3 +79,15 @@ class UnreadableSecretError(WebhookError):
     """The secret of a webhook was stored under another key of the site."""
 
     code = "secret_unreadable"
+
+
+class ExportError(MonitoringError):
+    """Turns cannot be exported as asked."""
+
+    code = "export"
+
+
+class ImportTurnsError(MonitoringError):
+    """A file of turns cannot be imported as asked."""
+
+    code = "import"

@@ -12,10 +12,12 @@ from monitoring.evaluation.runs import TASK, sweep_runs
 from monitoring.evaluation.working import Working
 from monitoring.experiments.exposing import sweep_exposures
 from monitoring.experiments.looks import look_where_due
+from monitoring.exports import orders as export_orders
+from monitoring.exports import working as exporting
 from monitoring.flags.raising import raise_flags, sweep_flags
 from monitoring.judging import backfills, claims, forgetting, nudges
 from monitoring.judging.worker import work_on_due
-from monitoring.models import EvaluationRun, Generation, JudgeVersion, TopicRun
+from monitoring.models import EvaluationRun, Export, Generation, JudgeVersion, TopicRun
 from monitoring.quality.errors import refresh_judge_errors
 from monitoring.quality.standing import refresh_all
 from monitoring.reports import refresh
@@ -61,15 +63,24 @@ def group_questions(run_id: int, seconds: float = SLICE_SECONDS) -> str:
     return status or "not free"
 
 
+def export_turns(export_id: int, seconds: float = SLICE_SECONDS) -> str:
+    """Work on an export for a while, and wait in the queue again for the rest; return its status."""
+    status = exporting.work_on(export_id, seconds)
+    if status == Export.Status.QUEUED:
+        async_task(export_orders.TASK, export_id)
+    return status or "not free"
+
+
 def replay(replay_id: int) -> str:
     """Put an item of a dataset to a config again, and say whether the answer is right."""
     return run_replay(replay_id)
 
 
 def sweep() -> int:
-    """Take up runs, and orders for questions and topics, whose process died, order the topics of the day, and give up
-    replays; return how many."""
-    return sweep_runs() + orders.sweep_generations() + sweep_replays() + topic_orders.sweep_runs()
+    """Take up runs, and orders for questions, topics and exports, whose process died, order the topics of the day, give
+    up replays, and remove old exports; return how many."""
+    orders_taken = orders.sweep_generations() + topic_orders.sweep_runs() + export_orders.sweep_exports()
+    return sweep_runs() + orders_taken + sweep_replays()
 
 
 def look_at(turn_id: int, seconds: float = SLICE_SECONDS) -> str:

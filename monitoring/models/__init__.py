@@ -4,6 +4,7 @@ from monitoring.models.comparisons import Comparison, Preference
 from monitoring.models.datasets import Dataset, DatasetItem, DatasetVersion, RelevantDocument
 from monitoring.models.evaluation import EvaluationItem, EvaluationRun, ItemScore
 from monitoring.models.experiments import Experiment, ExperimentLook, Exposure, Guardrail, Pin, Variant
+from monitoring.models.exports import Export, ExportPart
 from monitoring.models.generation import GeneratedQuestion, Generation, GenerationTask
 from monitoring.models.judging import Backfill, JudgeClaim, JudgeRule, JudgeVersion, Score
 from monitoring.models.quality import JudgeRepeat
@@ -22,6 +23,8 @@ __all__ = [
     "EvaluationRun",
     "Experiment",
     "ExperimentLook",
+    "Export",
+    "ExportPart",
     "Exposure",
     "FiringAlert",
     "Flag",
