@@ -15,7 +15,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from chat.admin.base import PageAdmin
 from chat.models import Budget
 from chat.models.budget import this_month
-from chat.models.people import MADE_UP
+from chat.models.people import NOBODY
 from chat.services.budget_standing import standings
 from chat.services.spending import any_budgets, month_after, recount
 
@@ -30,7 +30,7 @@ STATES = {
 class BudgetForm(forms.ModelForm):  # type: ignore[type-arg] # not subscriptable at run time
     # Typed, not picked: operators may not see the list of users, which may be long.
     user = forms.ModelChoiceField(
-        get_user_model()._default_manager.exclude(MADE_UP),  # what they ask costs nothing
+        get_user_model()._default_manager.exclude(NOBODY),  # what they ask costs nothing
         required=False,
         to_field_name="username",
         widget=UnfoldAdminTextInputWidget,

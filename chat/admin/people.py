@@ -15,7 +15,7 @@ from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from chat.models.people import MADE_UP
+from chat.models.people import MADE_UP, NOBODY
 from chat.templatetags.admin_values import NOTHING
 
 STAFF_HELP = "Opens the administration to this user. Members of reviewer and operator need it too."
@@ -27,9 +27,9 @@ GROUPS_HELP = (
 
 
 class MadeUpUsers(RadioFilter):
-    """Whether users of demo data and other synthetic traffic are listed: not unless chosen."""
+    """Whether users of demo data, other synthetic traffic and imports are listed: not unless chosen."""
 
-    title = "demo and synthetic users"
+    title = "demo, synthetic and imported users"
     parameter_name = "made_up"
     all_option = ("", "Left out")
 
@@ -41,8 +41,8 @@ class MadeUpUsers(RadioFilter):
             case "with":
                 return queryset
             case "only":
-                return queryset.filter(MADE_UP)
-        return queryset.exclude(MADE_UP)
+                return queryset.filter(NOBODY)
+        return queryset.exclude(NOBODY)
 
 
 admin.site.unregister(User)
@@ -77,7 +77,8 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg] # the th
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         made_up = {
-            "made_up_count": User.objects.filter(MADE_UP).count(),
+            "made_up_count": User.objects.filter(NOBODY).count(),
+            "imported_count": User.objects.filter(NOBODY).exclude(MADE_UP).count(),
             "made_up_shown": request.GET.get(MadeUpUsers.parameter_name, ""),
         }
         response: HttpResponse = super().changelist_view(request, {**made_up, **(extra_context or {})})

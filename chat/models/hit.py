@@ -20,7 +20,7 @@ class Hit(models.Model):
     document_title = models.CharField(max_length=500)
     heading_path = models.CharField(max_length=1000, blank=True, default="")
     text = models.TextField()
-    score = models.FloatField()
+    score = models.FloatField(null=True, help_text="Empty: unknown, of an answer that another system gave.")
     text_rank = models.PositiveIntegerField(null=True, help_text="Empty: text search did not find it.")
     text_score = models.FloatField(null=True)
     vector_rank = models.PositiveIntegerField(null=True, help_text="Empty: vector search did not find it.")

@@ -111,7 +111,7 @@ HIT = {
     "title": _text(500, personal=True),
     "heading_path": _text(1000, personal=True),
     "text": _text(personal=True),
-    "score": Field(Kind.NUMBER, needed=True),
+    "score": NUMBER,
     "text_rank": _count(),
     "text_score": NUMBER,
     "vector_rank": _count(),
