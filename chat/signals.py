@@ -4,6 +4,7 @@ turn_finished    sender=Turn, turn_id: int, conversation_id: UUID, status: str, 
 feedback_given   sender=Feedback, turn_id: int, value: 1, -1 or None (taken back), user_id: int
 budget_warning   sender=Budget, budget_id: int, month: date (its first day), spent_usd: Decimal, limit_usd: Decimal,
                  is_used_up: bool; at most twice a month and budget: at 80 % of the limit, and when it is used up
+calls_recorded   sender=LLMCall, call_ids: list[int]; calls beside an answer, such as a judge's, which may have no turn
 """
 
 from django.dispatch import Signal
@@ -11,3 +12,4 @@ from django.dispatch import Signal
 turn_finished = Signal()
 feedback_given = Signal()
 budget_warning = Signal()
+calls_recorded = Signal()

@@ -8,3 +8,4 @@ class MonitoringConfig(AppConfig):
 
     def ready(self) -> None:
         from monitoring import receivers  # noqa: F401 # it connects itself
+        from monitoring.telemetry import receivers as telemetry_receivers  # noqa: F401 # likewise

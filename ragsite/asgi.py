@@ -39,6 +39,7 @@ django_application = Gate(cast(Application, OneThreadHandler()))
 
 from chat import streaming  # noqa: E402 # imports models, so Django must be set up
 from chat.rag.embed import LOCAL_NAME, get_embedder  # noqa: E402 # likewise
+from monitoring.telemetry import sending as telemetry  # noqa: E402 # likewise
 from ragsite.metrics import note_process  # noqa: E402 # likewise
 
 # How old the gauges of a process may be that is not the one that is asked for metrics.
@@ -75,12 +76,15 @@ async def _start() -> None:
     if os.environ.get(FOLDER_VARIABLE):
         _notes.add(asyncio.create_task(_note_process()))
     threading.Thread(target=_warm_embedder, name="warm-embedder", daemon=True).start()
+    if settings.TELEMETRY_SIGNALS:
+        telemetry.start()
 
 
 async def _stop() -> None:
     for task in _notes:
         task.cancel()
     await streaming.shutdown()
+    await asyncio.to_thread(telemetry.stop)  # here, as uvicorn ends by a signal that leaves out atexit
 
 
 async def _note_process() -> None:

@@ -94,6 +94,26 @@ def check_public_site(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[
 
 
 @register
+def check_telemetry(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    found: list[CheckMessage] = []
+    for signal in sorted(settings.TELEMETRY_SIGNALS):
+        name, own = "OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT"
+        name = own if os.environ.get(own) else name
+        url = os.environ.get(name, "")
+        if not url.startswith(("http://", "https://")):
+            message = f'{name} is "{url}", which is no address that {signal} can be sent to.'
+            found.append(Error(message, hint="Write http://host:4318 or https://...", id="ragsite.E017"))
+        protocol = os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL") or os.environ.get(
+            "OTEL_EXPORTER_OTLP_PROTOCOL"
+        )
+        if protocol not in (None, "", "http/protobuf"):
+            message = f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol}; {signal} are sent by http/protobuf all the same."
+            hint = "Name the receiver's port for HTTP, usually 4318, and leave the protocol out."
+            found.append(Caution(message, hint=hint, id="ragsite.W018"))
+    return found
+
+
+@register
 def check_resources(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if len(settings.SECRET_KEY) < SECRET_KEY_MIN_CHARS:

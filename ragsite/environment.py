@@ -1,5 +1,6 @@
 """Parts of the environment that need more than one line to read."""
 
+import os
 import secrets
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -61,6 +62,26 @@ def networks(entries: Sequence[str], name: str = "RAGSITE_METRICS_NETWORKS") -> 
         return tuple(ip_network(entry.strip()) for entry in entries)
     except ValueError as error:
         raise EnvError(f"{name}: {error}; write 10.0.0.5, 10.0.0.0/8 or fd00::/8") from error
+
+
+def telemetry_signals(env: Env) -> frozenset[str]:
+    """Return what is sent by OpenTelemetry, of "traces", "metrics" and "logs": those that a receiver is named for.
+
+    OpenTelemetry's own library reads the variables itself later, of the process's environment only, so that headers out
+    of a file (OTEL_EXPORTER_OTLP_HEADERS_FILE) are put there.
+    """
+    if env.str("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return frozenset()
+    if headers := env.str("OTEL_EXPORTER_OTLP_HEADERS", ""):
+        os.environ["OTEL_EXPORTER_OTLP_HEADERS"] = headers.strip()
+    receiver = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+    wanted = set()
+    for signal in ("traces", "metrics", "logs"):
+        exporters = env.str(f"OTEL_{signal.upper()}_EXPORTER", "") or "otlp"
+        own_receiver = env.str(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT", "")
+        if "otlp" in exporters.split(",") and (receiver or own_receiver):
+            wanted.add(signal)
+    return frozenset(wanted)
 
 
 def single_sign_on_providers(*, server_url: str, client_id: str, client_secret: str, name: str) -> dict[str, Any]:

@@ -9,7 +9,13 @@ from typing import Any
 from environs import FileAwareEnv, validate
 
 from chat.rag.config import Provider
-from ragsite.environment import networks, openai_providers, secret_key, single_sign_on_providers
+from ragsite.environment import (
+    networks,
+    openai_providers,
+    secret_key,
+    single_sign_on_providers,
+    telemetry_signals,
+)
 from ragsite.unfold import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -246,6 +252,16 @@ PROMETHEUS_LATENCY_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 
 # Besides public addresses by https: networks of one's own that webhooks may call, by http too.
 WEBHOOK_NETWORKS = networks(env.list("RAGSITE_WEBHOOK_NETWORKS", []), "RAGSITE_WEBHOOK_NETWORKS")
 
+# --- OpenTelemetry ----------------------------------------------------------------------------------------------------
+TELEMETRY_SIGNALS = telemetry_signals(env)  # what is sent; nothing unless a receiver is named
+TELEMETRY_SERVICE_NAME = env.str("OTEL_SERVICE_NAME", "") or "ragsite"
+# Questions, answers, prompts, documents, explanations, comments.
+TELEMETRY_WITH_TEXT = env.str("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").strip().lower() in (
+    "true",
+    "span_only",
+    "span_and_event",
+)
+
 # --- Background tasks -----------------------------------------------------------------------------------------------
 REDIS_URL = env.str("RAGSITE_REDIS_URL", "")  # the queue; empty: PostgreSQL
 Q_CLUSTER: dict[str, Any] = {
@@ -309,11 +325,12 @@ LOGGING = {
     "filters": {
         "without_request": {"()": "ragsite.request_log.WithoutRequest"},
         "with_turn": {"()": "chat.log_context.WithTurn"},
+        "seldom": {"()": "ragsite.seldom_logs.Seldom"},
     },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
-            "filters": ["without_request", "with_turn"],
+            "filters": ["without_request", "with_turn", "seldom"],
             "formatter": env.str("RAGSITE_LOG_FORMAT", "json", validate=validate.OneOf(["json", "plain"])),
         },
     },

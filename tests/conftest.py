@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("RAGSITE_DATA_DIR", str(ROOT / "var" / "test"))
 for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OLLAMA_BASE_URL", "LLM_PROVIDERS"):
     os.environ[name] = ""  # not removed: a .env of the developer would fill it in again
+os.environ["OTEL_SDK_DISABLED"] = "true"  # tests send to receivers of their own
 os.environ["DJANGO_SETTINGS_MODULE"] = "ragsite.settings"
 # Tests start many processes, which would each compile all packages again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

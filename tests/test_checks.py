@@ -62,6 +62,34 @@ def test_redis_without_its_package_is_found(monkeypatch):
     assert "pip install -r requirements/prod.txt" in message
 
 
+@pytest.mark.parametrize(
+    ("variables", "number"),
+    [
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "ragsite.E017"),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "grpc://collector:4317"}, "ragsite.E017"),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+            "ragsite.W018",
+        ),
+    ],
+)
+def test_telemetry_that_would_reach_nobody_is_found(monkeypatch, variables, number):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    with override_settings(TELEMETRY_SIGNALS=frozenset({"traces"})):
+        message = found()[number]
+
+    assert "4318" in message
+
+
+def test_telemetry_to_an_address_is_quiet(monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
+
+    with override_settings(TELEMETRY_SIGNALS=frozenset({"traces", "metrics", "logs"})):
+        assert {"ragsite.E017", "ragsite.W018"}.isdisjoint(found())
+
+
 def test_right_settings_of_a_public_site_are_quiet():
     with override_settings(
         ALLOWED_HOSTS=["chat.example", "localhost"],

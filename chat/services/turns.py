@@ -16,7 +16,7 @@ from chat.models.conversation import Origin
 from chat.rag.config import AnswerResult
 from chat.rag.config import LLMCall as CallData
 from chat.services.spending import spend
-from chat.signals import turn_finished
+from chat.signals import calls_recorded, turn_finished
 
 logger = logging.getLogger(__name__)
 
@@ -161,6 +161,8 @@ def record_calls(*, calls: Sequence[CallData], turn_id: int | None = None, origi
         rows = LLMCall.objects.bulk_create([_call_row(turn_id, call, origin) for call in calls])
         if origin != Origin.SYNTHETIC:
             spend(rows)
+        ids = [row.pk for row in rows]
+        transaction.on_commit(partial(calls_recorded.send_robust, sender=LLMCall, call_ids=ids))
 
 
 def total_cost(calls: tuple[CallData, ...]) -> Decimal | None:

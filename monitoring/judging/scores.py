@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db import connection, transaction
@@ -25,6 +26,7 @@ from monitoring.judges.base import Judge, Verdict
 from monitoring.judging.claims import Claim
 from monitoring.judging.material import NEVER, Earlier
 from monitoring.models import JudgeRule, Score
+from monitoring.signals import scores_written
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +67,9 @@ def write_verdicts(spoken: Sequence[Spoken]) -> list[bool]:
     with transaction.atomic():
         ours = _end_claims([one.claim for one in spoken])
         is_ours = [(one.claim.turn_id, one.claim.version_id) in ours for one in spoken]
-        _store([one for one, mine in zip(spoken, is_ours, strict=True) if mine])
+        calls_of = _store([one for one, mine in zip(spoken, is_ours, strict=True) if mine])
+        announce = partial(scores_written.send_robust, sender=Score, score_ids=[*calls_of], calls=calls_of)
+        transaction.on_commit(announce)
         for one, mine in zip(spoken, is_ours, strict=True):
             if one.calls:
                 if mine or Turn.objects.filter(pk=one.claim.turn_id).exists():
@@ -116,20 +120,24 @@ def _end_claims(claims: Sequence[Claim]) -> set[tuple[int, int]]:
         return set(cursor.fetchall())
 
 
-def _store(spoken: Sequence[Spoken]) -> None:
-    Score.objects.bulk_create(
+def _store(spoken: Sequence[Spoken]) -> dict[int, Sequence[LLMCall]]:
+    """Write the scores, and return the calls of each by its id."""
+    fresh = [one for one in spoken if not one.earlier.score_id]
+    rows = Score.objects.bulk_create(
         Score(
             turn_id=one.claim.turn_id,
             judge_version_id=one.claim.version_id,
             source=Score.Source.JUDGE,
             **_values(one),
         )
-        for one in spoken
-        if not one.earlier.score_id
+        for one in fresh
     )
+    calls_of = {row.pk: one.calls for row, one in zip(rows, fresh, strict=True)}
     for one in spoken:
         if one.earlier.score_id:
             Score.objects.filter(pk=one.earlier.score_id).update(updated_at=timezone.now(), **_values(one))
+            calls_of[one.earlier.score_id] = one.calls
+    return calls_of
 
 
 def _values(spoken: Spoken) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 settled by it, and a line in the admin's history, all in one transaction. The only writer of these."""
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from monitoring.judges.criteria import CRITERIA
 from monitoring.models import CorrectedAnswer, Flag, Review, ReviewItem, Score
 from monitoring.quality.standing import refresh_for_criteria
 from monitoring.reviewing.verdict import Verdicts, check_verdicts
+from monitoring.signals import scores_written
 
 Status = ReviewItem.Status
 
@@ -48,7 +50,8 @@ def decide(
             raise ReviewError("The conversation was deleted by its user meanwhile; there is nothing to review.")
         number = min(seen_round or locked.round, locked.round)
         review = _decided(locked, reviewer, verdicts.note, is_dismissed, number)
-        _write_scores(turns, reviewer, verdicts)
+        written = _write_scores(turns, reviewer, verdicts)
+        transaction.on_commit(partial(scores_written.send_robust, sender=Score, score_ids=written))
         for turn_id, text in verdicts.corrections.items():
             CorrectedAnswer.objects.update_or_create(review=review, turn_id=turn_id, defaults={"text": text})
         LogEntry.objects.log_actions(
@@ -84,22 +87,25 @@ def _decided(item: ReviewItem, reviewer: Any, note: str, is_dismissed: bool, num
     return review
 
 
-def _write_scores(turns: list[Turn], reviewer: Any, verdicts: Verdicts) -> None:
-    """Write one score for each label; who labels the same again changes their mind."""
+def _write_scores(turns: list[Turn], reviewer: Any, verdicts: Verdicts) -> list[int]:
+    """Write one score for each label, and return their ids; who labels the same again changes their mind."""
     said: list[tuple[int, UUID | None, str, str]] = [
         (turn_id, None, name, label) for turn_id, labels in verdicts.turns.items() for name, label in labels.items()
     ]
     current = [turn for turn in turns if turn.is_current] or turns
     last = current[-1]
     said += [(last.pk, last.conversation_id, name, label) for name, label in verdicts.conversation.items()]
+    written = []
     for turn_id, conversation_id, name, label in said:
-        Score.objects.update_or_create(
+        score, _ = Score.objects.update_or_create(
             turn_id=turn_id,
             reviewer=reviewer,
             name=name,
             source=Score.Source.REVIEWER,
             defaults={"value": CRITERIA[name].labels[label], "label": label, "conversation_id": conversation_id},
         )
+        written.append(score.pk)
+    return written
 
 
 def _finish(item: ReviewItem, seen_flags: Collection[int]) -> None:

@@ -9,14 +9,18 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import UUID
+
+from django.db import transaction
 
 from chat.models import Turn
 from monitoring.exceptions import ScoreError
 from monitoring.models import Score
 from monitoring.models.judging import FALSE, TRUE
 from monitoring.scoring.access import last_turn_to_score, turn_to_score
+from monitoring.signals import scores_written
 
 Annotator = Score.Annotator
 NAME_CHARS, LABEL_CHARS, IDENTIFIER_CHARS, EXPLANATION_CHARS, METADATA_CHARS = 60, 40, 100, 10_000, 10_000
@@ -56,9 +60,11 @@ def write_score(*, draft: ScoreDraft, author: Any) -> tuple[Score, bool]:
         "annotator_kind": draft.annotator_kind,
         "details": {"metadata": dict(draft.metadata)} if draft.metadata else {},
     }
-    return Score.objects.update_or_create(
+    score, is_new = Score.objects.update_or_create(
         source=Score.Source.API, name=draft.name, author=author, identifier=draft.identifier, **of, defaults=said
     )
+    transaction.on_commit(partial(scores_written.send_robust, sender=Score, score_ids=[score.pk]))
+    return score, is_new
 
 
 def delete_score(*, score: Score) -> None:
