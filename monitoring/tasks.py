@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from monitoring.alerts.telling import tell_changes
 from monitoring.evaluation.runner import work_on
 from monitoring.evaluation.runs import TASK, sweep_runs
 from monitoring.evaluation.working import Working
@@ -28,6 +29,8 @@ from monitoring.synthetic import working as generating
 from monitoring.topics import forgetting as topic_forgetting
 from monitoring.topics import orders as topic_orders
 from monitoring.topics import working as grouping
+from monitoring.webhooks.background import send_in_background
+from monitoring.webhooks.managing import forget_old
 
 # A run gives the worker back after so long, and waits behind what else there is, such as uploads.
 SLICE_SECONDS = 30.0
@@ -125,6 +128,18 @@ def refresh_reports() -> str:
 def sweep_experiments() -> str:
     """Write the exposures that no signal told of, and look at experiments, each hour at each."""
     return f"{sweep_exposures()} exposures, {look_where_due()} looks"
+
+
+def send_webhooks() -> None:
+    """Have the thread of this process send what is due; the task itself waits for no receiver."""
+    send_in_background()
+
+
+def sweep_webhooks() -> str:
+    """Tell of alerts, delete old deliveries, and send what is due again and what no task told of."""
+    told, forgotten = tell_changes(), forget_old()
+    send_in_background()
+    return f"{told} alerts told, {forgotten} deliveries forgotten"
 
 
 def _is_standing_old() -> bool:

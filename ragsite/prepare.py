@@ -33,6 +33,7 @@ EVERY_MINUTE = {
     "judging": "monitoring.tasks.sweep_judging",
     "reports": "monitoring.tasks.refresh_reports",
     "experiments": "monitoring.tasks.sweep_experiments",
+    "webhooks": "monitoring.tasks.sweep_webhooks",
 }
 
 

@@ -9,7 +9,7 @@ from django.db import transaction
 from chat.exceptions import ChatError
 from chat.models import Feedback, ImplicitSignal, Turn
 from chat.models.feedback import Reason
-from chat.signals import feedback_given
+from chat.signals import feedback_given, feedback_stored
 
 COMMENT_CHARS = 2000
 
@@ -39,6 +39,7 @@ def give_feedback(
         if comment is not None:
             feedback.comment = comment.replace("\x00", "").strip()
         feedback.save(update_fields=["value", "reasons", "comment", "updated_at"])
+        _tell_within(feedback, is_withdrawn=False)
         transaction.on_commit(partial(_announce, turn_id=turn.pk, value=value, user_id=user.pk))
     return feedback
 
@@ -46,10 +47,13 @@ def give_feedback(
 def withdraw_feedback(*, turn: Turn, user: Any) -> bool:
     """Take the user's vote back; return whether there was one."""
     with transaction.atomic():
-        deleted, _ = Feedback.objects.filter(turn=turn, user=user).delete()
-        if deleted:
-            transaction.on_commit(partial(_announce, turn_id=turn.pk, value=None, user_id=user.pk))
-    return bool(deleted)
+        feedback = Feedback.objects.select_for_update().filter(turn=turn, user=user).first()
+        if feedback is None:
+            return False
+        _tell_within(feedback, is_withdrawn=True)
+        feedback.delete()
+        transaction.on_commit(partial(_announce, turn_id=turn.pk, value=None, user_id=user.pk))
+    return True
 
 
 def record_signal(*, turn: Turn, user: Any, kind: str) -> ImplicitSignal:
@@ -57,6 +61,16 @@ def record_signal(*, turn: Turn, user: Any, kind: str) -> ImplicitSignal:
     if kind not in ImplicitSignal.Kind.values:
         raise ChatError(f'"{kind}" is no signal; known: {", ".join(ImplicitSignal.Kind.values)}.')
     return ImplicitSignal.objects.create(turn=turn, user=user, kind=kind)
+
+
+def _tell_within(feedback: Feedback, *, is_withdrawn: bool) -> None:
+    feedback_stored.send_robust(
+        sender=Feedback,
+        feedback_id=feedback.pk,
+        turn_id=feedback.turn_id,
+        user_id=feedback.user_id,
+        is_withdrawn=is_withdrawn,
+    )
 
 
 def _announce(**payload: Any) -> None:

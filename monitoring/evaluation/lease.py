@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -23,6 +23,7 @@ from chat.rag.config import LLMCall
 from monitoring.exceptions import EvaluationError
 from monitoring.models import EvaluationRun
 from monitoring.models.evaluation import EvaluationRunQuerySet
+from monitoring.webhooks.telling import tell_run
 
 logger = logging.getLogger(__name__)
 
@@ -96,8 +97,13 @@ class Lease:
 
     def release(self, status: str, error: str = "") -> bool:
         """Give the run back with its new status; False when another process has it."""
-        finished_at = None if status == EvaluationRun.Status.QUEUED else timezone.now()
-        return bool(self._mine().update(status=status, error=error, claim=None, finished_at=finished_at))
+        is_over = status != EvaluationRun.Status.QUEUED
+        with transaction.atomic():
+            finished_at = timezone.now() if is_over else None
+            changed = self._mine().update(status=status, error=error, claim=None, finished_at=finished_at)
+            if changed and is_over:
+                tell_run(self.run_id)
+        return bool(changed)
 
     def _mine(self) -> EvaluationRunQuerySet:
         return EvaluationRun.objects.filter(pk=self.run_id, claim=self.token, status=EvaluationRun.Status.RUNNING)

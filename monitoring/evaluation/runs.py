@@ -1,7 +1,7 @@
 """Starting, cancelling and resuming evaluation runs: rows that a process works off (see runner.py)."""
 
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from monitoring.evaluation.lease import SILENT_AFTER
 from monitoring.evaluation.questions import items_of
 from monitoring.exceptions import EvaluationError
 from monitoring.models import Dataset, DatasetItem, EvaluationRun, ItemScore
+from monitoring.webhooks.telling import tell_run
 
 TASK = "monitoring.tasks.run_evaluation"
 MAX_K = 50
@@ -107,8 +108,11 @@ def cancel_run(*, run: EvaluationRun) -> None:
     now = timezone.now()
     idle = Q(status=Status.QUEUED) | Q(status=Status.RUNNING, heartbeat_at__lt=now - SILENT_AFTER)
     rows = EvaluationRun.objects.filter(pk=run.pk)
-    if not rows.filter(idle).update(status=Status.CANCELLED, cancel_requested_at=now, finished_at=now, claim=None):
-        rows.filter(status=Status.RUNNING).update(cancel_requested_at=now)
+    with transaction.atomic():
+        if rows.filter(idle).update(status=Status.CANCELLED, cancel_requested_at=now, finished_at=now, claim=None):
+            tell_run(run.pk)
+        else:
+            rows.filter(status=Status.RUNNING).update(cancel_requested_at=now)
     run.refresh_from_db()
 
 
@@ -157,12 +161,8 @@ def sweep_runs() -> int:
     """
     now = timezone.now()
     dead = EvaluationRun.objects.abandoned(now - SILENT_AFTER)
-    dead.filter(starts__gte=MAX_STARTS).update(
-        status=Status.FAILED,
-        error=f"The process that worked on it died {MAX_STARTS} times without getting further. Resume it to try again.",
-        claim=None,
-        finished_at=now,
-    )
+    for run_id in list(dead.filter(starts__gte=MAX_STARTS).values_list("pk", flat=True)):
+        _give_up(run_id, now)
     waiting = EvaluationRun.objects.annotate(since=Coalesce(F("heartbeat_at"), F("created_at")))
     lost = waiting.filter(status=Status.QUEUED, since__lt=now - WAITS_AT_MOST)
     taken = 0
@@ -173,6 +173,14 @@ def sweep_runs() -> int:
             async_task(TASK, run_id)
             taken += 1
     return taken
+
+
+def _give_up(run_id: int, now: datetime) -> None:
+    error = f"The process that worked on it died {MAX_STARTS} times without getting further. Resume it to try again."
+    dead = EvaluationRun.objects.abandoned(now - SILENT_AFTER).filter(pk=run_id, starts__gte=MAX_STARTS)
+    with transaction.atomic():
+        if dead.update(status=Status.FAILED, error=error, claim=None, finished_at=now):
+            tell_run(run_id)
 
 
 def newest_version(dataset: Dataset, wanted: int | None = None) -> int:

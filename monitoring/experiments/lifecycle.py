@@ -19,6 +19,7 @@ from monitoring.experiments.history import note
 from monitoring.experiments.running import running_plan
 from monitoring.models import Experiment, Guardrail, Pin, Variant
 from monitoring.models.experiments import make_salt
+from monitoring.webhooks.telling import tell_stop
 
 Status = Experiment.Status
 
@@ -108,6 +109,7 @@ def stop(*, experiment: Experiment, by: Any = None, reason: str = "") -> None:
         locked.status, locked.stopped_at, locked.stop_reason = Status.STOPPED, timezone.now(), reason.strip()
         locked.save(update_fields=["status", "stopped_at", "stop_reason"])
         note(locked, by, f"Stopped: {reason.strip()}" if reason.strip() else "Stopped.")
+        tell_stop(locked)
         transaction.on_commit(running_plan.forget)
     experiment.refresh_from_db()
 

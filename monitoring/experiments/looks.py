@@ -8,6 +8,7 @@ from django.db.models import Max, Q
 from django.utils import timezone
 
 from chat.models.conversation import Origin
+from monitoring.experiments.known_verdict import note_verdict
 from monitoring.experiments.lifecycle import stop
 from monitoring.experiments.results import results
 from monitoring.models import Experiment, ExperimentLook
@@ -18,9 +19,10 @@ EVERY = timedelta(hours=1)
 LAST_CALL = timedelta(days=1)  # so long after its stop the last look is made up for
 
 
-def look(experiment: Experiment, now: datetime) -> list[ExperimentLook]:
+def look(experiment: Experiment, now: datetime, *, is_live: bool = False) -> list[ExperimentLook]:
     """Write down what is known at `now` of each KPI of each variant, and return it; a look of the same moment is not
-    written again. Stops a running experiment whose guardrail is broken, where it is set to."""
+    written again. Stops a running experiment whose guardrail is broken, where it is set to. `is_live`: a verdict that
+    differs from that of the last look is told to webhooks."""
     found = results(experiment, now)
     rows = [
         ExperimentLook(
@@ -41,6 +43,8 @@ def look(experiment: Experiment, now: datetime) -> list[ExperimentLook]:
         for one in other.comparisons
     ]
     ExperimentLook.objects.bulk_create(rows, ignore_conflicts=True)
+    if is_live:
+        note_verdict(experiment=experiment, verdict=found.verdict, now=now)
     broken = [other.verdict for other in found.others if other.verdict and other.verdict.kind == "harmful"]
     if broken and experiment.stops_on_guardrail and experiment.status == Experiment.Status.RUNNING:
         stop(experiment=experiment, reason=" ".join(verdict.text for verdict in broken))
@@ -80,7 +84,7 @@ def look_where_due() -> int:
         if not _is_due(experiment, looked_at.get(experiment.pk), now):
             continue
         try:
-            look(experiment, now)
+            look(experiment, now, is_live=True)
         except Exception:  # an edge: the next one is looked at all the same, and this one again in a minute
             logger.exception("experiment not looked at", extra={"experiment_id": experiment.pk})
         else:

@@ -18,6 +18,7 @@ from monitoring.flags.finding import Finding, recent_turns, watched_turns
 from monitoring.flags.queue import arrange_queue, lock_items
 from monitoring.flags.rules import RULES, FlagRule
 from monitoring.models import Flag, Review, ReviewItem
+from monitoring.webhooks.telling import tell_flags
 
 logger = logging.getLogger(__name__)
 
@@ -95,24 +96,28 @@ def _write(found: dict[int, list[Found]], gone: dict[int, set[str]]) -> list[dic
     """Write and withdraw flags; return of each new one what the log says."""
     conversations = dict(Turn.objects.filter(pk__in=found).values_list("pk", "conversation_id"))
     items = lock_items(set(conversations.values()))
-    new: list[dict[str, object]] = [
-        {
-            "turn_id": turn_id,
-            "conversation_id": str(conversations[turn_id]),
-            "reason": str(reason),
-            "is_advisory": finding.is_advisory,
-        }
+    written = [
+        (finding, reason, *_flag(reason, finding))
         for turn_id, findings in sorted(found.items())
         for reason, finding in findings
-        if _flag(reason, finding)
     ]
     _withdraw(gone, conversations, items)
     arrange_queue(set(conversations.values()))
-    return new
+    tell_flags({flag.pk for _, _, flag, is_new in written if is_new or flag.is_advisory})
+    return [
+        {
+            "turn_id": finding.turn_id,
+            "conversation_id": str(conversations[finding.turn_id]),
+            "reason": str(reason),
+            "is_advisory": finding.is_advisory,
+        }
+        for finding, reason, _, is_new in written
+        if is_new
+    ]
 
 
-def _flag(reason: Flag.Reason, finding: Finding) -> bool:
-    """Write one flag, or let one that is there say more; whether it is new."""
+def _flag(reason: Flag.Reason, finding: Finding) -> tuple[Flag, bool]:
+    """Write one flag, or let one that is there say more; return it as it was found, and whether it is new."""
     said = {
         "detail": finding.detail[:DETAIL_CHARS],
         "score_id": finding.score_id,
@@ -125,7 +130,7 @@ def _flag(reason: Flag.Reason, finding: Finding) -> bool:
     elif flag.weight > finding.weight:
         # The rate was raised: all turns that the higher rate draws are drawn, so each stands for fewer.
         Flag.objects.filter(pk=flag.pk).update(weight=finding.weight, detail=said["detail"])
-    return is_new
+    return flag, is_new
 
 
 def _withdraw(gone: dict[int, set[str]], conversations: dict[int, UUID], items: dict[UUID, ReviewItem]) -> None:

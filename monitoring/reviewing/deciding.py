@@ -18,6 +18,7 @@ from monitoring.models import CorrectedAnswer, Flag, Review, ReviewItem, Score
 from monitoring.quality.standing import refresh_for_criteria
 from monitoring.reviewing.verdict import Verdicts, check_verdicts
 from monitoring.signals import scores_written
+from monitoring.webhooks.telling import tell_review
 
 Status = ReviewItem.Status
 
@@ -59,6 +60,7 @@ def decide(
         )
         if review.round == locked.round:
             _finish(locked, seen_flags)
+        tell_review(review=review, item=locked, turns=turns)
     if names := {name for labels in (*verdicts.turns.values(), verdicts.conversation) for name in labels}:
         refresh_for_criteria(names)
     return review
