@@ -84,7 +84,12 @@ def told(error: Exception) -> tuple[int, dict[str, Any]]:
 
 def error_body(message: str, *, kind: str, code: str | None = None, param: str | None = None) -> dict[str, Any]:
     """Return an error as it is sent."""
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+    return {"error": {"message": printable(message), "type": kind, "param": param, "code": code}}
+
+
+def printable(text: str) -> str:
+    """Return a text that a client sent without what cannot be sent back."""
+    return text.encode(errors="replace").decode()
 
 
 @csrf_exempt

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chat.openai_api.errors import RefusedError
+from chat.openai_api.errors import RefusedError, printable
 from chat.rag.config import Exchange
 
 MODEL_MAX_CHARS = 300
@@ -66,7 +66,7 @@ def read_chat_request(body: Any) -> ChatRequest:
         with_usage=stream_options is not None and _flag(_object(stream_options, "stream_options"), "include_usage"),
         end_user=_end_user(fields),
         options=_object(fields.get("ragsite") or {}, "ragsite"),
-        ignored=(*set_aside, *(name[:100] for name in ignored[:IGNORED_MAX])),
+        ignored=(*set_aside, *(printable(name[:100]) for name in ignored[:IGNORED_MAX])),
     )
 
 

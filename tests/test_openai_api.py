@@ -1,0 +1,410 @@
+"""OpenAI's protocol, by the official Python client over real HTTP: what a client reads, what is stored, and the
+exceptions that it raises."""
+
+import asyncio
+import threading
+
+import httpx2
+import openai
+import pytest
+from django.utils import timezone
+
+from chat.models import ClientConversation, Conversation, LLMCall, ModelPrice, PipelineConfig, Turn
+from chat.services.configs import default_config
+from tests.api_clients import secret_of
+from tests.api_server import api_server
+from tests.budgeted import make_budget, spend_before
+from tests.experimented import make_experiment, variant
+from tests.factories import make_config
+from tests.fake_replies import Reply
+from tests.fakes import FakeLLM
+from tests.openai_site import GREEN, QUESTION, ask, client_of, say, scripted_site
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def url(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock(), api_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def server():
+    with FakeLLM() as server:
+        yield server
+
+
+@pytest.fixture
+def llm(settings, server):
+    with scripted_site(settings, server) as llm:
+        yield llm
+
+
+@pytest.fixture
+def client(url, alice, llm):
+    with client_of(url, alice) as client:
+        yield client
+
+
+def test_question_is_answered_and_stored(client, alice, llm):
+    llm.enqueue("Press the green button [1], never the red one [9].")
+
+    completion = ask(client, QUESTION, temperature=0.7, max_tokens=5)
+
+    turn = Turn.objects.get()
+    assert completion.object == "chat.completion"
+    assert completion.choices[0].message.content == "Press the green button [1], never the red one."
+    assert completion.choices[0].finish_reason == "stop"
+    assert (completion.model, completion.system_fingerprint) == ("ragsite", "default:1")
+    assert (turn.origin, turn.status, turn.conversation.user) == ("API", "DONE", alice)
+    call = turn.calls.get()
+    assert completion.usage.prompt_tokens == call.input_tokens > 0
+    assert completion.usage.total_tokens == call.input_tokens + call.output_tokens
+    details = completion.model_extra["ragsite"]
+    assert details["turn_id"] == turn.pk
+    assert details["conversation_id"] == str(turn.conversation_id)
+    assert details["ignored"] == ["max_tokens", "temperature"]
+    assert (details["nothing_found"], details["degraded"], details["usage_is_estimated"]) == (False, "", False)
+    (citation,) = details["citations"]
+    assert (citation["number"], citation["title"]) == (1, "Pump manual")
+    assert citation["url"].endswith(f"/documents/{citation['document']}/?chunk={turn.hits.get(rank=1).chunk_id}")
+    assert "temperature" not in llm.chat_requests[0].body
+
+
+def test_answer_streams(client, llm):
+    llm.enqueue(GREEN)
+
+    chunks = list(ask(client, QUESTION, stream=True, stream_options={"include_usage": True}))
+
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert text == Turn.objects.get().answer == GREEN
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert chunks[-2].choices[0].finish_reason == "stop"
+    assert chunks[-2].model_extra["ragsite"]["citations"][0]["number"] == 1
+    assert chunks[-1].choices == []
+    assert chunks[-1].usage.total_tokens > 0
+    assert all(chunk.usage is None for chunk in chunks[:-1])
+    assert len({chunk.id for chunk in chunks}) == 1
+
+
+def test_usage_is_sent_in_a_stream_only_where_it_is_asked_for(client, llm):
+    chunks = list(ask(client, QUESTION, stream=True))
+
+    assert chunks[-1].choices[0].finish_reason == "stop"
+    assert "usage" not in chunks[-1].model_fields_set
+
+
+def test_many_ask_at_once_by_the_async_client(url, alice, llm):
+    llm.enqueue(*[Reply(GREEN, token_delay_seconds=0.01)] * 6)
+    secret = secret_of(alice)
+
+    async def text_of(client, number):
+        stream = await ask(client, f"{QUESTION} ({number})", stream=True)
+        return "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+    async def all_texts():
+        async with openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=secret) as client:
+            return await asyncio.gather(*(text_of(client, number) for number in range(6)))
+
+    assert asyncio.run(all_texts()) == [GREEN] * 6
+    assert Turn.objects.filter(status="DONE").values("conversation").distinct().count() == 6
+
+
+def test_history_goes_on_with_its_conversation(client, llm):
+    llm.enqueue(GREEN, "how the pump is stopped", "The red one [1].", "why the red button stops the pump", "So.")
+
+    first = ask(client, QUESTION)
+    second = ask(client, QUESTION, first.choices[0].message.content, "And stopped?")
+    ask(client, QUESTION, GREEN, "And stopped?", second.choices[0].message.content, "Why?")
+
+    turns = list(Conversation.objects.get().turns.order_by("position"))
+    assert [turn.question for turn in turns] == [QUESTION, "And stopped?", "Why?"]
+    assert [turn.given_history for turn in turns] == [None, None, None]
+    asked = llm.chat_requests[-1].body["messages"]
+    assert [message["content"] for message in asked[1:-1]] == [QUESTION, GREEN, "And stopped?", "The red one [1]."]
+
+
+def test_history_from_elsewhere_is_what_the_answer_is_given_on(client, llm):
+    llm.enqueue("the pump", "Yes [1].", "the pump again", "Still yes [1].")
+
+    ask(client, "What is a valve?", "It opens.", "And a pump?")
+    ask(client, "What is a valve?", "It opens.", "And a pump?", "Yes [1].", "Sure?")
+
+    first, second = Turn.objects.order_by("pk")
+    assert first.conversation_id == second.conversation_id
+    assert first.given_history == [{"question": "What is a valve?", "answer": "It opens."}]
+    assert llm.chat_requests[1].body["messages"][1:3] == say("What is a valve?", "It opens.")
+    assert len(second.given_history) == 2  # more than what is stored
+
+
+def test_conversation_is_named_by_a_header(client, alice, llm):
+    llm.enqueue(GREEN, "the red button", "The red one [1].")
+    name = {"X-Conversation-ID": "ticket 7"}
+
+    ask(client, QUESTION, extra_headers=name)
+    last = ask(client, QUESTION, GREEN, "And stopped?", extra_headers=name)
+    ask(client, QUESTION, extra_headers={"X-OpenWebUI-Chat-Id": last.model_extra["ragsite"]["conversation_id"]})
+
+    conversation = Conversation.objects.get()
+    assert ClientConversation.objects.get().client_id == "ticket 7"
+    histories = conversation.turns.order_by("position").values_list("given_history", flat=True)
+    assert list(histories) == [None, None, []]  # the third one was sent without any
+    assert conversation.user == alice
+
+
+def test_names_of_conversations_are_a_user_s_own(client, url, mallory):
+    name = {"X-Conversation-ID": "ticket 7"}
+    mine = ask(client, QUESTION, extra_headers=name).model_extra["ragsite"]["conversation_id"]
+
+    with client_of(url, mallory) as other:
+        ask(other, QUESTION, extra_headers=name)
+        ask(other, QUESTION, extra_headers={"X-Conversation-ID": mine})
+
+    assert Conversation.objects.filter(user=mallory).count() == 2
+    assert Conversation.objects.get(pk=mine).turns.count() == 1
+
+
+def test_conversation_that_is_being_answered_takes_no_second_question(client, llm):
+    gate, name = threading.Event(), {"X-Conversation-ID": "ticket 7"}
+    llm.enqueue(Reply(GREEN, gate=gate))
+    stream = ask(client, QUESTION, stream=True, extra_headers=name)
+    next(iter(stream))
+
+    with pytest.raises(openai.ConflictError) as refused:
+        ask(client, QUESTION, extra_headers=name)
+
+    assert refused.value.code == "conversation_busy"
+    gate.set()
+    assert list(stream)[-1].choices[0].finish_reason == "stop"
+
+
+def test_models_are_what_one_may_ask(client, url, staff, llm, settings):
+    config = make_config(name="careful", model="fake/echo")
+    make_config(name="hidden")
+    PipelineConfig.objects.filter(pk=config.pk).update(is_offered=True)
+    llm.models = ("default", "echo")
+
+    everybody = [model.id for model in client.models.list()]
+    with client_of(url, staff) as root:
+        administrator = [model.id for model in root.models.list()]
+    settings.USER_CHOICES = frozenset()
+
+    with_models = ["ragsite/offline/extractive", "ragsite/fake/default", "ragsite/fake/echo"]
+    assert everybody == ["ragsite", "careful", "careful:1", *with_models]
+    assert administrator[1:-3] == ["careful", "careful:1", "default", "default:1", "hidden", "hidden:1"]
+    assert [model.id for model in client.models.list()] == ["ragsite", "careful", "careful:1"]
+    assert client.models.retrieve("careful:1").owned_by == "ragsite"
+
+
+def test_config_and_model_are_asked_by_name(client, llm):
+    make_config(name="careful", model="fake/echo")
+    make_config(name="careful", version=2, model="fake/echo")
+    PipelineConfig.objects.filter(name="careful").update(is_offered=True)
+
+    newest = ask(client, QUESTION, model="careful")
+    first = ask(client, QUESTION, model="careful:1")
+    other = ask(client, QUESTION, model="ragsite/fake/echo")
+
+    assert (newest.model, newest.system_fingerprint) == ("careful", "careful:2")
+    assert first.system_fingerprint == "careful:1"
+    assert other.system_fingerprint == "default:1"
+    assert list(Turn.objects.order_by("pk").values_list("model", flat=True)) == ["fake/echo"] * 3
+
+
+@pytest.mark.parametrize("name", ["gpt-4o", "hidden", "careful:9", "ragsite/fake/nothing", "ragsite/nowhere/x", "\x00"])
+def test_model_that_there_is_not_is_not_found(client, name):
+    make_config(name="hidden")
+
+    with pytest.raises(openai.NotFoundError) as refused:
+        ask(client, QUESTION, model=name)
+
+    assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
+    assert not Turn.objects.exists()
+
+
+def test_experiment_takes_questions_of_the_api(client, alice):
+    default_config.forget()
+    configs = [make_config(name="a", model="fake/echo"), make_config(name="b", model="fake/echo")]
+    experiment = make_experiment(configs=configs, shares=(1, 9999), origin="API", unit="USER")
+
+    completion = ask(client, QUESTION)
+
+    assert completion.system_fingerprint == "b:1"
+    assert variant(experiment, "B").exposures.get().user_id == alice.pk
+
+
+def test_options_under_one_key_choose_collection_and_search(client):
+    options = {"ragsite": {"collection": "manuals", "search_mode": "text"}}
+
+    ask(client, QUESTION, extra_body=options)
+
+    turn = Turn.objects.get()
+    assert (turn.collection.name, turn.search_mode) == ("manuals", "text")
+
+
+def test_token_must_be_known_and_have_the_scope(client, url, alice):
+    with client_of(url, alice, scopes=("read",)) as reader, pytest.raises(openai.PermissionDeniedError) as refused:
+        ask(reader, QUESTION)
+    with pytest.raises(openai.AuthenticationError) as unknown:
+        ask(client.with_options(api_key="sk-nothing"), QUESTION)
+
+    assert refused.value.code == "scope_missing"
+    assert (unknown.value.code, unknown.value.type) == ("invalid_api_key", "invalid_request_error")
+    assert httpx2.get(f"{url}/v1/models").json()["error"]["code"] == "invalid_api_key"
+
+
+def test_requests_are_limited_and_counted_as_openai_does(client, settings):
+    settings.API_REQUESTS_PER_MINUTE = settings.API_REQUESTS_PER_MINUTE | {"chat": 1}
+
+    raw = client.chat.completions.with_raw_response.create(model="ragsite", messages=say(QUESTION))
+    with pytest.raises(openai.RateLimitError) as refused:
+        ask(client, QUESTION)
+
+    assert raw.headers["x-ratelimit-limit-requests"] == "1"
+    assert raw.headers["x-ratelimit-remaining-requests"] == "0"
+    assert raw.headers["x-ratelimit-reset-requests"].endswith("s")
+    assert raw.headers["x-request-id"].startswith("req_")
+    assert refused.value.code == "rate_limit_exceeded"
+    assert int(refused.value.response.headers["retry-after"]) >= 1
+
+
+def test_used_up_budget_is_no_quota_and_is_not_tried_again(client, url, alice):
+    ModelPrice.objects.create(
+        model="fake/default", input_usd_per_million=2, output_usd_per_million=8, valid_from=timezone.now()
+    )
+    make_budget("0.01", user=alice)
+    spend_before(alice, "0.02")
+
+    with pytest.raises(openai.RateLimitError) as refused:
+        ask(client.with_options(max_retries=3), QUESTION)
+
+    assert (refused.value.code, refused.value.type) == ("insufficient_quota", "insufficient_quota")
+    assert refused.value.response.headers["x-should-retry"] == "false"
+    assert "budget" in refused.value.message
+    assert Turn.objects.filter(origin="API").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "code"),
+    [
+        (Reply(status=503), openai.InternalServerError, "server_error"),
+        (Reply(status=401), openai.InternalServerError, "authentication"),
+        (Reply("", finish_reason="content_filter"), openai.BadRequestError, "content_filter"),
+    ],
+)
+def test_failed_model_is_an_error_that_is_not_tried_again(client, llm, reply, kind, code):
+    llm.enqueue(reply)
+
+    with pytest.raises(kind) as failed:
+        ask(client.with_options(max_retries=2), QUESTION)
+
+    assert failed.value.code == code
+    turn = Turn.objects.get()
+    assert (turn.status, turn.error_message) == ("FAILED", failed.value.body["message"])
+    assert len(llm.chat_requests) == 1
+
+
+def test_failure_in_a_stream_is_an_error_in_it(client, llm):
+    llm.enqueue(Reply(GREEN, break_after_tokens=3))
+    texts = []
+
+    with pytest.raises(openai.APIError) as failed:
+        texts.extend(chunk.choices[0].delta.content for chunk in ask(client, QUESTION, stream=True))
+
+    assert "".join(texts).startswith("Press the")
+    assert (failed.value.code, failed.value.type) == ("stream_broken", "server_error")
+    assert Turn.objects.get().status == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("POST", "/v1/chat/completions", "{", 400, "parse_error"),
+        ("POST", "/v1/chat/completions", "[" * 100_000, 400, "malformed"),
+        ("POST", "/v1/chat/completions", "[]", 400, None),
+        ("POST", "/v1/chat/completions", f'"{"x" * 6_000_000}"', 413, "request_too_large"),
+        ("GET", "/v1/chat/completions", None, 405, "method_not_allowed"),
+        ("POST", "/v1/models", "{}", 405, "method_not_allowed"),
+        ("POST", "/v1/responses", "{}", 404, "unknown_url"),
+        ("GET", "/v1/models/", None, 404, "unknown_url"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 30 else "",
+)
+def test_whatever_is_wrong_has_the_same_shape(url, alice, method, path, body, status, code):
+    token = {"Authorization": f"Bearer {secret_of(alice)}"}
+    kinds = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+
+    response = httpx2.request(method, url + path, headers=token | kinds, content=body)
+
+    assert response.status_code == status, response.text
+    error = response.json()["error"]
+    assert (set(error), error["type"], error["code"]) == (
+        {"message", "type", "param", "code"},
+        "invalid_request_error",
+        code,
+    )
+    assert error["message"]
+
+
+def test_who_leaves_a_stream_stops_the_answer(client, llm):
+    llm.enqueue(Reply("word " * 500, token_delay_seconds=0.02))
+
+    with ask(client, QUESTION, stream=True) as stream:
+        for chunk in stream:
+            if chunk.choices[0].delta.content:
+                break
+
+    assert llm.wait_until(lambda: llm.cancelled)
+    assert llm.wait_until(lambda: Turn.objects.get().is_finished)
+    turn = Turn.objects.get()
+    assert turn.status == "STOPPED"
+    assert 1 <= len(turn.answer.split()) < 400
+    assert turn.calls.get().tokens_estimated
+
+
+def test_who_does_not_wait_for_a_whole_answer_stops_it(client, llm):
+    llm.enqueue(Reply("word " * 500, token_delay_seconds=0.02))
+
+    with pytest.raises(openai.APITimeoutError):
+        ask(client, QUESTION, timeout=1.0)
+
+    assert llm.wait_until(lambda: llm.cancelled)
+    assert llm.wait_until(lambda: Turn.objects.get().status == "STOPPED")
+
+
+def test_tokens_that_a_server_does_not_count_are_estimated_and_say_so(client, llm):
+    llm.enqueue(Reply(GREEN, usage={}))
+
+    completion = ask(client, QUESTION)
+
+    assert completion.model_extra["ragsite"]["usage_is_estimated"] is True
+    assert completion.usage.total_tokens > 0
+    assert completion.usage.prompt_tokens_details is None
+    assert completion.usage.completion_tokens_details is None
+
+
+def test_tokens_are_counted_in_detail_where_the_server_does(client, llm):
+    usage = {
+        "prompt_tokens": 100,
+        "completion_tokens": 20,
+        "total_tokens": 120,
+        "prompt_tokens_details": {"cached_tokens": 64},
+        "completion_tokens_details": {"reasoning_tokens": 12},
+    }
+    llm.enqueue(Reply(GREEN, usage=usage))
+
+    completion = ask(client, QUESTION)
+
+    assert completion.usage.model_dump(exclude_unset=True) == usage
+
+
+def test_answer_without_a_model_costs_no_tokens(client):
+    PipelineConfig.objects.update(model="offline/extractive")
+    default_config.forget()
+
+    completion = ask(client, QUESTION)
+
+    assert completion.usage.total_tokens == 0
+    assert "green button" in completion.choices[0].message.content
+    assert not LLMCall.objects.exists()
