@@ -123,6 +123,12 @@ class OneReport(ApiView):
     access = {"GET": Access(Scope.READ, "chat.view_turn")}
     renderer_classes = [JSONRenderer, CsvRenderer]
 
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Choose by `?format=` before `Accept`."""
+        wanted = request.query_params.get("format")
+        named = [one for one in self.get_renderers() if one.format == wanted]
+        return (named[0], named[0].media_type) if named else super().perform_content_negotiation(request, force)
+
     @extend_schema(
         operation_id="read_report",
         parameters=[FiguresQuery],
@@ -134,16 +140,15 @@ class OneReport(ApiView):
         if report is None:
             raise NotFound(f"There is no report {name!r}; there are {', '.join(REPORTS)}.")
         query = asked(request, FiguresQuery, also=frozenset())
-        if file_format := query.pop("format", ""):
-            request.accepted_renderer = CsvRenderer() if file_format == "csv" else JSONRenderer()
-            request.accepted_media_type = request.accepted_renderer.media_type
+        query.pop("format", None)
         _check_shape(report, query)
         filters = _filters(query)
         try:
             rows = read(name, filters, **_options(filters, query))
         except ValueError as error:
             raise ValidationError(str(error)) from error
-        if isinstance(request.accepted_renderer, CsvRenderer):
+        renderer, _ = self.perform_content_negotiation(request)
+        if isinstance(renderer, CsvRenderer):
             return Response(rows, headers={"Content-Disposition": f'attachment; filename="{name}.csv"'})
         return Response({"name": name, "since": filters.since, "until": filters.until, "rows": rows})
 

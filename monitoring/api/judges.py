@@ -1,0 +1,169 @@
+"""Judges: which rules judge what, and how well each version agrees with people."""
+
+from typing import Any
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chat.api.access import Access
+from chat.api.view import ApiView
+from chat.models.api import Scope
+from monitoring.api.figures import IntervalSerializer
+from monitoring.judging.figures import figures_of
+from monitoring.models import JudgeRule, JudgeVersion
+from monitoring.quality.freshness import models_in_use, stale_reason
+from monitoring.quality.labelled import labelled_by_version
+from monitoring.quality.standing import gate_of
+from monitoring.quality.verdicts import work_by_version
+
+
+class RuleCountsSerializer(serializers.Serializer[Any]):
+    """Turns of the last 24 hours by a rule."""
+
+    matching = serializers.IntegerField()
+    sampled = serializers.IntegerField(help_text="Of those that match, these are to be judged.")
+    judged = serializers.IntegerField()
+    failed = serializers.IntegerField(help_text="Without a verdict.")
+
+
+class RuleSpendingSerializer(serializers.Serializer[Any]):
+    """What a rule spent today (UTC)."""
+
+    calls = serializers.IntegerField()
+    cost_usd = serializers.DecimalField(14, 8, help_text="Of the verdicts whose cost is known.")
+    unpriced = serializers.IntegerField(help_text="Verdicts whose cost is not known.")
+
+
+class JudgeRuleSerializer(serializers.ModelSerializer[JudgeRule]):
+    """A rule: which turns a judge looks at, how many of them, and what it may spend."""
+
+    collection = serializers.IntegerField(source="collection_id", allow_null=True, help_text="Empty: all.")
+    config = serializers.IntegerField(source="config_id", allow_null=True, help_text="Empty: all.")
+    problem = serializers.CharField(source="figures.problem", help_text="Why it cannot judge. Empty: it can.")
+    last_day = RuleCountsSerializer(source="figures.counts", allow_null=True)
+    today = RuleSpendingSerializer(source="figures.spending")
+
+    class Meta:
+        model = JudgeRule
+        fields = [
+            "id",
+            "name",
+            "judge",
+            "model",
+            "sampling_rate",
+            "origin",
+            "collection",
+            "config",
+            "daily_cap_calls",
+            "daily_cap_usd",
+            "is_active",
+            "since",
+            "problem",
+            "last_day",
+            "today",
+        ]
+
+
+class JudgeRuleListSerializer(serializers.Serializer[Any]):
+    """All rules: there are few."""
+
+    results = JudgeRuleSerializer(many=True)
+
+
+class WorkSerializer(serializers.Serializer[Any]):
+    """What a version did on live traffic."""
+
+    verdicts = serializers.IntegerField(help_text="Turns that were judged, with success or not.")
+    failed = serializers.IntegerField()
+    priced = serializers.IntegerField(help_text="Verdicts whose cost is known.")
+    usd_per_1000 = serializers.FloatField(allow_null=True)
+    median_seconds = serializers.FloatField(allow_null=True)
+
+
+class JudgeVersionSerializer(serializers.ModelSerializer[JudgeVersion]):
+    """A judge exactly as it judges, with its agreement with reviewers: Cohen's kappa with its interval."""
+
+    labels = serializers.IntegerField(source="gate.labels", help_text="Turns with its verdict and a reviewer's label.")
+    kappa = IntervalSerializer(source="gate.kappa.interval", allow_null=True)
+    reason = serializers.CharField(source="gate.reason", help_text="Why it stands so, in words.")
+    stale = serializers.CharField(help_text="What of the judge has changed since. Empty: it judges so today.")
+    work = WorkSerializer()
+
+    class Meta:
+        model = JudgeVersion
+        fields = [
+            "id",
+            "judge",
+            "criterion",
+            "version",
+            "family",
+            "model",
+            "prompt_name",
+            "standing",
+            "standing_checked_at",
+            "labels",
+            "kappa",
+            "reason",
+            "stale",
+            "work",
+            "created_at",
+        ]
+
+
+class JudgeVersionListSerializer(serializers.Serializer[Any]):
+    """All versions, the newest first."""
+
+    results = JudgeVersionSerializer(many=True)
+
+
+class JudgeRules(ApiView):
+    """Rules of judges."""
+
+    access = {"GET": Access(Scope.READ, "monitoring.view_judgerule")}
+
+    @extend_schema(operation_id="list_judge_rules", responses=JudgeRuleListSerializer)
+    def get(self, request: Request) -> Response:
+        """List all rules, with what they judged in the last 24 hours and spent today."""
+        rules: list[Any] = list(JudgeRule.objects.order_by("judge", "name"))  # rows with an attribute more
+        figures = figures_of(rules)
+        for rule in rules:
+            rule.figures = figures[rule.pk]
+        return Response(JudgeRuleListSerializer({"results": rules}).data)
+
+
+class JudgeVersions(ApiView):
+    """Versions of judges."""
+
+    access = {"GET": Access(Scope.READ, "monitoring.view_judgeversion")}
+
+    @extend_schema(operation_id="list_judge_versions", responses=JudgeVersionListSerializer)
+    def get(self, request: Request) -> Response:
+        """List all versions of judges with their agreement with reviewers."""
+        return Response(
+            JudgeVersionListSerializer({"results": _known(list(JudgeVersion.objects.order_by("-pk")))}).data
+        )
+
+
+class OneJudgeVersion(ApiView):
+    """A version of a judge."""
+
+    access = {"GET": Access(Scope.READ, "monitoring.view_judgeversion")}
+
+    @extend_schema(operation_id="get_judge_version", responses=JudgeVersionSerializer)
+    def get(self, request: Request, version_id: int) -> Response:
+        """Return a version of a judge with its agreement with reviewers."""
+        [version] = _known([get_object_or_404(JudgeVersion, pk=version_id)])
+        return Response(JudgeVersionSerializer(version).data)
+
+
+def _known(versions: list[Any]) -> list[Any]:
+    """Return versions with what is known of each. Four queries, however many there are."""
+    labelled, work, models = labelled_by_version(versions), work_by_version(versions), models_in_use()
+    for version in versions:
+        version.gate = gate_of(version, labelled[version.pk])
+        version.work = work[version.pk]
+        version.stale = stale_reason(version, models)
+    return versions
