@@ -12,6 +12,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
+from asgiref.sync import async_to_sync
+from django.db import connections
+
 from chat.database import in_database
 from chat.exceptions import ChatError
 from chat.log_context import work_on_turn
@@ -176,8 +179,15 @@ async def follow(turn_id: int) -> AsyncGenerator[StreamEvent]:
             yield event
 
 
+def wait_for_answer(turn_id: int, wait_seconds: float) -> bool:
+    """Start the answer and wait for its end, in a request's thread, whose database connection is given back meanwhile;
+    False when it takes longer."""
+    connections.close_all()
+    return async_to_sync(produce_now)(turn_id, wait_seconds=wait_seconds)
+
+
 async def produce_now(turn_id: int, wait_seconds: float) -> bool:
-    """Start the answer and wait for its end, for pages without JavaScript; False when it takes longer."""
+    """Start the answer and wait for its end; False when it takes longer."""
     try:
         async with asyncio.timeout(wait_seconds):
             async for _ in follow(turn_id):

@@ -226,6 +226,12 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    # Where fields of several resources have one name, and where one set of values has several.
+    "ENUM_NAME_OVERRIDES": {
+        "TurnStatusEnum": "chat.models.Turn.Status",
+        "DocumentStatusEnum": "chat.models.Document.Status",
+        "SearchModeEnum": "chat.models.PipelineConfig.Mode",
+    },
 }
 
 # --- Judges and reviews -----------------------------------------------------------------------------------------------

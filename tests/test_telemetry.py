@@ -298,7 +298,9 @@ def test_reviewers_programs_and_users_give_results_too(receiver, alice):
     reviewed = Score.objects.create(
         turn=turn, name="relevance", source="REVIEWER", value=0.0, label="NOT_RELEVANT", reviewer=alice
     )
-    sent = Score.objects.create(turn=turn, name="tone", source="API", label="kind", author=alice, annotator_kind="HUMAN")
+    sent = Score.objects.create(
+        turn=turn, name="tone", source="API", label="kind", author=alice, annotator_kind="HUMAN"
+    )
 
     send(
         WrittenScores([reviewed.pk, sent.pk]),

@@ -59,3 +59,8 @@ def checked(serializer: type[Serializer[Any]], data: Any, **options: Any) -> dic
     read = serializer(data=data, **options)
     read.is_valid(raise_exception=True)
     return dict(read.validated_data)
+
+
+def filters(serializer: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+    """Return the query parameters that were sent, as the serializer reads them; errors as of `checked`."""
+    return checked(serializer, request.query_params.dict())

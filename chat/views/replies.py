@@ -3,7 +3,6 @@ message on the next page."""
 
 from typing import Any
 
-from asgiref.sync import async_to_sync
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -14,7 +13,7 @@ from django_htmx.middleware import HtmxDetails
 
 from chat.forms import QuestionForm
 from chat.models import Conversation, Turn
-from chat.streaming import produce_now
+from chat.streaming import wait_for_answer
 
 # Below the usual 30 s of proxies. An answer that takes longer goes on; the page then refreshes itself.
 WAIT_SECONDS = 25.0
@@ -50,7 +49,7 @@ def answering(request: HtmxHttpRequest, turn: Turn) -> HttpResponse:
     without, the answer is waited for and the page with it is shown."""
     if request.htmx:
         return render(request, "chat/_turn.html", {"turn": turn, "user": request.user})
-    async_to_sync(produce_now)(turn.pk, wait_seconds=WAIT_SECONDS)
+    wait_for_answer(turn.pk, WAIT_SECONDS)
     return redirect(turn)
 
 
