@@ -112,6 +112,7 @@ NAVIGATION = [
             _link("Pipeline configs", "account_tree", "chat.pipelineconfig"),
             _link("Model prices", "payments", "chat.modelprice"),
             _link("Budgets", "savings", "chat.budget"),
+            _link("Webhooks", "webhook", "monitoring.webhook"),
         ],
     },
     {

@@ -13,6 +13,8 @@ from monitoring.admin import (
     scores,
     topics,
     turns,
+    webhook_deliveries,
+    webhooks,
 )
 
 __all__ = [
@@ -28,4 +30,6 @@ __all__ = [
     "scores",
     "topics",
     "turns",
+    "webhook_deliveries",
+    "webhooks",
 ]
