@@ -1,0 +1,234 @@
+"""Turns exported and imported again: the same but for ids, once only, line by line."""
+
+import json
+from copy import deepcopy
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from chat.models import Collection, Conversation, LLMCall, PipelineConfig, Turn
+from chat.services.conversations import delete_conversation
+from chat.services.spending import recount
+from monitoring.models import JudgeVersion, Score
+from monitoring.reports import Filters, read, refresh
+from tests.budgeted import make_budget
+from tests.exported import ASKED, export, lines_of, make_full_turns, remove_all
+from tests.factories import make_call, make_config
+
+pytestmark = pytest.mark.django_db
+
+
+def stripped(lines):
+    """What has to be the same on another site: all but numbers of rows and the mark of the import."""
+    found = deepcopy(lines)
+    for line in found:
+        line["conversation"]["import_source"] = None
+        people = [line["user"], *(row["user"] for row in [*line["feedback"], *line["signals"]])]
+        people += [score[who] for score in line["scores"] for who in ("reviewer", "author")]
+        for person in filter(None, people):
+            person["id"] = None
+    return found
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_what_was_exported_comes_back_the_same_on_an_empty_site(tmp_path, suffix):
+    make_full_turns()
+    before = lines_of(export(tmp_path / "before.jsonl", "--users", "names"))
+    file = export(tmp_path / f"turns.{suffix}", "--users", "names")
+    remove_all()
+    PipelineConfig.objects.all().delete()
+    Collection.objects.all().delete()
+    get_user_model().objects.all().delete()
+
+    call_command("import_turns", str(file))
+
+    after = lines_of(export(tmp_path / "after.jsonl", "--users", "names"))
+    for line in before:  # the document is not here any more
+        for hit in line["hits"]:
+            hit["document"] = hit["document_collection"] = None
+    assert stripped(after) == stripped(before)
+    assert not get_user_model().objects.filter(is_active=True).exists()
+    assert PipelineConfig.objects.get(name="careful").import_source == "turns"
+
+
+def test_second_import_adds_nothing(tmp_path, capsys):
+    make_full_turns()
+    file = export(tmp_path / "turns.jsonl", "--users", "names")
+
+    call_command("import_turns", str(file))  # where they were exported
+    assert "0 turns imported, 3 already there" in capsys.readouterr().out
+    remove_all()
+    call_command("import_turns", str(file))
+    call_command("import_turns", str(file))
+
+    assert "3 already there, 0 left out" in capsys.readouterr().out.splitlines()[-1]
+    assert Turn.objects.count() == 3
+    assert Conversation.objects.filter(import_source="turns").count() == 2
+    assert Score.objects.count() == 3
+
+
+def test_what_is_known_here_is_taken_and_what_is_not_is_said(tmp_path, capsys):
+    first, *_ = make_full_turns()
+    config, user = first.config, first.conversation.user
+    file = export(tmp_path / "turns.jsonl", "--users", "names")
+    remove_all()
+
+    call_command("import_turns", str(file), "--source", "the old site")
+
+    out = capsys.readouterr().out
+    turn = Turn.objects.order_by("created_at")[0]
+    assert (turn.config, turn.conversation.user) == (config, user)
+    assert turn.conversation.import_source == "the old site"
+    assert turn.import_key == str(first.pk)
+    assert "1 judge versions" in out
+    assert "1 documents of hits are not here" in out
+
+
+def test_config_of_the_same_name_that_answers_otherwise_is_another_one(tmp_path):
+    make_full_turns()
+    file = export(tmp_path / "turns.jsonl")
+    remove_all()
+    PipelineConfig.objects.all().delete()
+    own = make_config(name="careful", version=3, top_k=2)
+
+    call_command("import_turns", str(file))
+
+    config = Turn.objects.all()[0].config
+    assert (config.name, config.version, config.top_k) == ("imported-careful", 1, 7)
+    assert list(PipelineConfig.objects.own()) == [own]
+
+
+def test_users_without_a_name_are_others_for_each_source(tmp_path):
+    first, *_ = make_full_turns()
+    number = first.conversation.user_id
+    file = export(tmp_path / "turns.jsonl")
+    remove_all()
+
+    call_command("import_turns", str(file), "--source", "Old Site")
+
+    user = Turn.objects.all()[0].conversation.user
+    assert (user.username, user.is_active) == (f"imported-old-site-{number}", False)
+
+
+def test_users_may_be_left_out_and_the_origin_changed(tmp_path):
+    make_full_turns()
+    file = export(tmp_path / "turns.jsonl", "--users", "names")
+    remove_all()
+
+    call_command("import_turns", str(file), "--users", "none", "--origin", "API")
+
+    assert set(Turn.objects.values_list("origin", "conversation__user")) == {("API", None)}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"schema": "ragsite.turn/9"}, 'schema is "ragsite.turn/9"; possible are ragsite.turn/1'),
+        ({"question": 5}, "question is not a text: 5"),
+        ({"created_at": "soon"}, 'created_at is no time: "soon"'),
+        ({"status": "PENDING"}, 'status is "PENDING"; possible are DONE'),
+        ({"model": None}, "model is missing"),
+        ({"cost_usd": 1e12}, "cost_usd is no amount of dollars"),
+        ({"hits": [{"rank": 0.5}]}, "hits.0.rank is not a whole number: 0.5"),
+        ({"conversation": {"id": "mine"}}, 'conversation.id is no UUID: "mine"'),
+        ({"feedback": [{"value": 0}]}, "feedback.0.value is 0; possible are 1, -1"),
+        # of which only the database knows
+        ({"hits": [{"rank": 1}, {"rank": 1}]}, "chat_hit_rank"),
+    ],
+)
+def test_bad_line_is_named_and_the_others_are_imported(tmp_path, capsys, change, reason):
+    make_full_turns()
+    lines = lines_of(export(tmp_path / "turns.jsonl"))
+    lines[1] |= change
+    file = tmp_path / "changed.jsonl"
+    file.write_text("\n".join(json.dumps(line) for line in lines))
+    remove_all()
+
+    with pytest.raises(CommandError) as error:
+        call_command("import_turns", str(file))
+
+    captured = capsys.readouterr()
+    assert error.value.returncode == 1
+    assert f"Line 2: {reason}" in captured.err or ("Line 2: " in captured.err and reason in captured.err)
+    assert "2 turns imported, 0 already there, 1 left out" in captured.out
+    assert Turn.objects.count() == 2
+
+
+def test_lines_that_are_no_json_are_named(tmp_path, capsys):
+    make_full_turns()
+    file = export(tmp_path / "turns.jsonl")
+    remove_all()
+    file.write_bytes(b'{"a": NaN}\n[1]\n\xff\n\n' + file.read_bytes())
+
+    with pytest.raises(CommandError):
+        call_command("import_turns", str(file))
+
+    err = capsys.readouterr().err
+    assert "Line 1: it is no JSON (NaN is no number of JSON)" in err
+    assert "Line 2: it is no JSON object" in err
+    assert "Line 3: it is not UTF-8" in err
+    assert Turn.objects.count() == 3
+
+
+def test_file_that_is_none_is_refused(tmp_path):
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"PAR1 and no more")
+
+    with pytest.raises(CommandError, match="cannot be read as Parquet"):
+        call_command("import_turns", str(broken))
+    with pytest.raises(CommandError, match="cannot be opened"):
+        call_command("import_turns", str(tmp_path / "nothing.jsonl"))
+
+
+def test_texts_that_their_user_deleted_here_do_not_come_back(tmp_path):
+    first, *_ = make_full_turns()
+    file = export(tmp_path / "turns.jsonl")
+    delete_conversation(conversation=first.conversation)
+
+    call_command("import_turns", str(file))
+
+    first.refresh_from_db()
+    assert first.question == ""
+    assert Turn.objects.filter(question="How many days?").count() == 0
+
+
+def test_reports_count_what_was_imported_in_its_own_time(tmp_path):
+    make_full_turns()
+    file = export(tmp_path / "turns.jsonl")
+    remove_all()
+    refresh()
+
+    call_command("import_turns", str(file))
+    refresh()
+
+    (row,) = read("turns", Filters(since=ASKED - timedelta(hours=1), until=ASKED + timedelta(days=1)))
+    assert row["turns"] == 3
+
+
+def test_imported_answers_are_in_no_budget_but_judging_them_is(tmp_path):
+    make_full_turns()
+    file = export(tmp_path / "turns.jsonl")
+    remove_all()
+    call_command("import_turns", str(file))
+    make_call(turn=Turn.objects.all()[0], purpose=LLMCall.CallPurpose.JUDGE, cost_usd=Decimal("0.5"))
+    LLMCall.objects.update(created_at=timezone.now())
+
+    month = recount(make_budget())
+
+    assert month.spent_usd == Decimal("0.5")
+
+
+def test_judges_of_imported_scores_are_known_by_their_fingerprint(tmp_path):
+    make_full_turns()
+    file = export(tmp_path / "turns.jsonl")
+    version = JudgeVersion.objects.get()
+    Turn.objects.all().delete()
+
+    call_command("import_turns", str(file))
+
+    assert JudgeVersion.objects.get() == version
+    assert Score.objects.get(source="JUDGE").judge_version == version
