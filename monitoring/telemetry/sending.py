@@ -1,8 +1,9 @@
 """The telemetry thread of a process: jobs are handed over and forgotten.
 
-It is started with the first job, because the worker forks and threads do not survive that. The line of jobs is short:
-when whoever receives is slow, what does not fit is dropped and counted in the log. When the process ends there is a
-little time for what is still in line, and no more. OpenTelemetry itself is imported by this thread and nowhere else.
+It is started where a process begins its work, or with the first job; not earlier, because the worker forks and threads
+do not survive that. OpenTelemetry is imported then and not before. The line of jobs is short: when whoever receives is
+slow, what does not fit is dropped and counted in the log. When the process ends there is a little time for what is
+still in line, and no more.
 """
 
 import logging
@@ -11,10 +12,14 @@ import queue
 import threading
 import time
 from multiprocessing.util import Finalize
+from typing import TYPE_CHECKING
 
 from django.db import connections
 
 from monitoring.telemetry.jobs import Job
+
+if TYPE_CHECKING:
+    from monitoring.telemetry.outlet import Outlet
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +32,17 @@ class Sender:
     """The thread of this process, and its line of jobs."""
 
     def __init__(self) -> None:
+        # Here and not in the thread: a fork in the middle of an import would leave its child with half of it.
+        from monitoring.telemetry.outlet import make_outlet
+        from monitoring.telemetry.work import work_on
+
         self.pid = os.getpid()
+        self._work_on = work_on
+        try:
+            self._outlet: Outlet | None = make_outlet()
+        except Exception:
+            logger.exception("this process sends no telemetry; are the OTEL_ variables right?")
+            self._outlet = None
         self._jobs: queue.Queue[Job | None] = queue.Queue(MAX_WAITING)
         self._is_stopping = threading.Event()
         self._dropped = 0
@@ -38,6 +53,8 @@ class Sender:
 
     def hand_over(self, job: Job) -> None:
         """Put a job into the line; never waits."""
+        if self._outlet is None:
+            return
         try:
             self._jobs.put_nowait(job)
         except queue.Full:
@@ -57,17 +74,12 @@ class Sender:
         self._thread.join(max(deadline - time.monotonic(), 0.0))
 
     def _run(self) -> None:
-        from monitoring.telemetry.outlet import make_outlet  # the import that a site without telemetry does not pay
-        from monitoring.telemetry.work import work_on
-
-        try:
-            outlet = make_outlet()
-        except Exception:
-            logger.exception("telemetry cannot be sent from this process; are the OTEL_ variables right?")
+        outlet = self._outlet
+        if outlet is None:
             return
         while (job := self._jobs.get()) is not None:
             try:
-                work_on(job, outlet)
+                self._work_on(job, outlet)
             except Exception:  # the edge of the thread: the next job may do
                 logger.exception("telemetry left out: %s", type(job).__name__)
             finally:
