@@ -4,12 +4,13 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
 from chat.exceptions import ChatError
+from chat.streamed_lines import LinesResponse
 from monitoring.datasets.exports import FORMATS, export_items, file_name
 from monitoring.models import Dataset, DatasetItem
 
@@ -32,6 +33,6 @@ def download_view(request: HttpRequest, dataset_id: int) -> HttpResponseBase:
     except ChatError as error:
         messages.error(request, str(error))
         return HttpResponseRedirect(dataset.get_absolute_url())
-    response = StreamingHttpResponse(lines, content_type=FORMATS[named["file_format"]])
+    response = LinesResponse(lines, content_type=FORMATS[named["file_format"]])
     response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=file_name(**named)) or ""
     return response

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from chat.api.access import Access
 from chat.api.view import ApiView
 from chat.models.api import Scope
+from chat.streamed_lines import LinesResponse
 from monitoring.api.queries import asked
 from monitoring.api.scores import ScoresQuery, found
 from monitoring.scoring.exporting import export_lines
@@ -94,7 +95,7 @@ class ExportScores(ApiView):
         wanted = asked(request, ExportQuery, also=frozenset())
         shape = wanted.pop("shape")
         lines = export_lines(found(request, wanted), shape=shape, reader=request.user)
-        return StreamingHttpResponse(lines, content_type="application/json")
+        return LinesResponse(lines, content_type="application/json")
 
 
 def _rows(data: Any) -> list[Any]:
