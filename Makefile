@@ -19,30 +19,24 @@ run: python ## Start ragsite at http://127.0.0.1:8000 (PORT, HOST and RAGSITE_DA
 	@$(PYTHON) requirements/install.py base
 	@exec $(BIN)/python -m ragsite.run
 
-test: python ## Run all tests (ARGS="tests/test_run.py -k port" runs some)
-	@$(PYTHON) $(DEV)
+test: dev ## Run all tests (ARGS="tests/test_run.py -k port" runs some)
 	$(BIN)/pytest $(or $(ARGS),$(ALL))
 
-lint: python ## Check style, types, import rules, migrations and settings
-	@$(PYTHON) $(DEV)
+lint: dev ## Check style, types, import rules, migrations and settings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/python manage.py check
+	$(BIN)/python manage.py makemigrations --check --dry-run  # after the system checks
 
-format: python ## Format the code and sort imports
-	@$(PYTHON) $(DEV)
+format: dev ## Format the code and sort imports
 	$(BIN)/ruff check --fix --select I .
 	$(BIN)/ruff format .
 
-bench: python ## Measure: one JSON object a line for each figure (bench/README.md)
-	@$(PYTHON) $(DEV)
+bench: dev ## Measure: one JSON object a line for each figure (bench/README.md)
 	@for script in bench/[a-z]*.py; do $(BIN)/python -m "bench.$$(basename $$script .py)" || exit 1; done
 
-lock: python ## Pin what requirements/*.in ask for (UPGRADE=--upgrade moves all versions)
-	@$(PYTHON) $(DEV)
+lock: dev ## Pin what requirements/*.in ask for (UPGRADE=--upgrade moves all versions)
 	cd requirements && for name in base prod dev; do \
 	  ../$(BIN)/pip-compile --quiet $(UPGRADE) --strip-extras --no-header \
 	    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --output-file $$name.txt $$name.in || exit 1; \
@@ -55,9 +49,13 @@ clean: ## Remove what tools leave behind, and .venv; the data in var/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
 
+# Once, also where several targets are made at the same time.
+dev: python
+	@$(PYTHON) $(DEV)
+
 python:
 	@test -n "$(PYTHON)" || { \
 	  echo "ragsite needs Python 3.11 or newer, and none is found. Name one: make PYTHON=/path/to/python3.12 run" >&2; \
 	  exit 1; }
 
-.PHONY: help run test lint format bench lock versions clean python
+.PHONY: help run test lint format bench lock versions clean dev python
