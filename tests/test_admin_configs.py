@@ -217,3 +217,45 @@ def test_groups_migration_goes_back_and_forth():
         migration.make_groups(apps, editor)
 
     assert Group.objects.get(name="operator").permissions.count() == 23
+
+
+def test_config_in_use_is_offered_over_the_api_and_no_longer(admin):
+    config = make_config(name="careful")
+    make_turn(config=config)
+    offer = reverse("admin:chat_pipelineconfig_offer", args=[config.pk])
+
+    response = admin.post(offer, {"offered": "1"}, follow=True)
+
+    config.refresh_from_db()
+    assert config.is_offered
+    assert "careful v1 is offered to everybody over the API as careful:1." in response.content.decode()
+    assert "Offer no longer" in response.content.decode()
+
+    response = admin.post(offer, follow=True)
+
+    config.refresh_from_db()
+    assert not config.is_offered
+    assert "Offer over the API" in response.content.decode()
+    assert [entry.get_change_message() for entry in LogEntry.objects.order_by("pk")] == [
+        "Offered over the API.",
+        "No longer offered.",
+    ]
+
+
+def test_copy_of_an_offered_config_is_not_offered(admin):
+    config = make_config(is_offered=True)
+
+    admin.post(reverse("admin:chat_pipelineconfig_copy", args=[config.pk]))
+
+    assert not PipelineConfig.objects.get(name=config.name, version=2).is_offered
+
+
+def test_who_may_not_change_configs_offers_none(client):
+    viewer = make_user(is_staff=True)
+    client.force_login(viewer)
+    config = make_config()
+
+    response = client.post(reverse("admin:chat_pipelineconfig_offer", args=[config.pk]), {"offered": "1"})
+
+    config.refresh_from_db()
+    assert (response.status_code, config.is_offered) == (403, False)

@@ -3,12 +3,14 @@ runs tests/js/talk.js. Skipped, saying why, where there is no node, no npm or no
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from chat.models import Turn
 from tests.api_clients import secret_of
 from tests.api_server import api_server
 from tests.conftest import ROOT
@@ -37,6 +39,10 @@ def script() -> Path:
     return folder / "talk.js"
 
 
+def run_node(name: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["node", name], cwd=folder, env=environment, capture_output=True, text=True, timeout=60)
+
+
 def give_up(reason: str) -> None:
     """Skip; where everything is there on purpose, fail."""
     if os.environ.get("CI") == "true":
@@ -46,13 +52,24 @@ def give_up(reason: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
+def test_example_of_the_docs_works(script, settings, alice):
+    (example,) = re.findall(r"```js\n(.*?)```", (ROOT / "docs" / "openai-compatible.md").read_text(), re.DOTALL)
+    (script.parent / "example.js").write_text(example)
+    with FakeLLM() as llm, scripted_site(settings, llm), api_server() as url:
+        environment = os.environ | {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": secret_of(alice)}
+        done = run_node("example.js", script.parent, environment)
+
+    assert done.returncode == 0, done.stderr
+    assert Turn.objects.get(status="DONE").answer in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
 def test_official_javascript_client_works_unchanged(script, settings, alice):
     with FakeLLM() as llm, scripted_site(settings, llm), api_server() as url:
         llm.enqueue(GREEN, "how the pump is stopped", "Press the red button [1].")
         environment = os.environ | {"BASE_URL": f"{url}/v1", "API_KEY": secret_of(alice)}
-        done = subprocess.run(
-            ["node", script.name], cwd=script.parent, env=environment, capture_output=True, text=True, timeout=60
-        )
+        done = run_node(script.name, script.parent, environment)
 
     assert done.returncode == 0, done.stderr
     read = json.loads(done.stdout)
