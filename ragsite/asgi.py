@@ -39,6 +39,7 @@ django_application = Gate(cast(Application, OneThreadHandler()))
 
 from chat import streaming  # noqa: E402 # imports models, so Django must be set up
 from chat.rag.embed import LOCAL_NAME, get_embedder  # noqa: E402 # likewise
+from chat.rag.llm_servers import load_client  # noqa: E402 # likewise
 from monitoring.telemetry import sending as telemetry  # noqa: E402 # likewise
 from ragsite.metrics import note_process  # noqa: E402 # likewise
 
@@ -71,6 +72,7 @@ async def _live(receive: Receive, send: Send) -> None:
 async def _start() -> None:
     streaming.requests_in_line = lambda: django_application.in_line
     await streaming.startup()
+    load_client()
     gc.collect()
     gc.freeze()  # what there is by here is not looked at again
     if os.environ.get(FOLDER_VARIABLE):

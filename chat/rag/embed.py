@@ -5,6 +5,8 @@ vectors have length 1, so that a dot product is the cosine. Ask `get_embedder` f
 in a process, and none across a fork.
 """
 
+from __future__ import annotations
+
 import asyncio
 import os
 import random
@@ -17,17 +19,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import numpy as np
-import openai
 from numpy.typing import NDArray
-from openai.types import CreateEmbeddingResponse
 
 from chat.exceptions import ConfigurationError, EmbeddingError
 from chat.rag.config import Provider
+from chat.rag.late import LateModule
 from chat.rag.minilm import DIMENSIONS as MINILM_DIMENSIONS
 from chat.rag.minilm import MiniLM, TokenVectors
+
+if TYPE_CHECKING:
+    import openai
+    from openai.types import CreateEmbeddingResponse
+else:
+    openai = LateModule("openai")  # it takes most of a second to load
 
 LOCAL_NAME = "local/all-MiniLM-L6-v2"
 

@@ -4,6 +4,8 @@ It is the boundary where the vendor's errors become a GenerationError, once, kee
 another attempt is decided in llm.py.
 """
 
+from __future__ import annotations
+
 import asyncio
 import re
 import time
@@ -12,17 +14,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx2
-import openai
 
 from chat.exceptions import GenerationError
 from chat.rag.config import LLMRequest, Provider, Purpose
+from chat.rag.late import LateModule
 from chat.rag.llm_errors import ErrorCode, code_for_status, code_for_stream_error, describe, generation_error
 from chat.rag.llm_events import EventSplitter
 from chat.rag.llm_reading import Reading
 from chat.rag.llm_servers import client_for
+
+if TYPE_CHECKING:
+    import openai
+else:
+    openai = LateModule("openai")  # it takes most of a second to load
 
 # After the model said that it is done, only its token counts are missing: not worth a long wait.
 USAGE_WAIT_SECONDS = 5.0

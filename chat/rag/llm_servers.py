@@ -1,18 +1,31 @@
 """The servers that models run on: one client of the vendor's for each, and the list of its models."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
 
 import httpx2
-import openai
 
 from chat.rag.config import Provider
+from chat.rag.late import LateModule
+
+if TYPE_CHECKING:
+    import openai
+else:
+    openai = LateModule("openai")  # it takes most of a second to load
 
 logger = logging.getLogger(__name__)
 
 # One client for each event loop and server, because connections belong to a loop and are worth keeping.
 _clients: dict[asyncio.AbstractEventLoop, tuple[dict[Provider, openai.AsyncOpenAI], AsyncGenerator[None]]] = {}
+
+
+def load_client() -> None:
+    """Load the vendor's client, so that the first question need not wait for it."""
+    openai.AsyncOpenAI  # noqa: B018 # asking for it loads it
 
 
 async def client_for(provider: Provider) -> openai.AsyncOpenAI:
