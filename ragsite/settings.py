@@ -231,6 +231,15 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "TurnStatusEnum": "chat.models.Turn.Status",
         "DocumentStatusEnum": "chat.models.Document.Status",
         "SearchModeEnum": "chat.models.PipelineConfig.Mode",
+        "ItemSplitEnum": "monitoring.models.DatasetItem.Split",
+        "UploadSplitEnum": "monitoring.api.dataset_files.SPLITS",
+        "RunSplitEnum": "monitoring.api.runs.SPLITS",
+        "RunKindEnum": "monitoring.models.EvaluationRun.Kind",
+        "RunStatusEnum": "monitoring.models.EvaluationRun.Status",
+        "ReviewStatusEnum": "monitoring.models.ReviewItem.Status",
+        "ExperimentStatusEnum": "monitoring.models.Experiment.Status",
+        "ScoreSourceEnum": "monitoring.models.Score.Source",
+        "ItemSourceEnum": "monitoring.models.DatasetItem.Source",
     },
 }
 

@@ -11,8 +11,8 @@ from chat.models import PipelineConfig, Turn
 from monitoring.admin.review_form import Filled
 from monitoring.admin.review_page import item_for, page
 from monitoring.admin.review_parts import made_items
-from monitoring.models import CorrectedAnswer, DatasetItem, ReviewItem, Score
-from monitoring.reviewing.adding import add_to_dataset, dataset_names
+from monitoring.models import DatasetItem, ReviewItem
+from monitoring.reviewing.adding import add_to_dataset, dataset_names, decided_by
 from monitoring.reviewing.opinions import REVIEWING
 
 PARTIAL = "admin/monitoring/reviewitem/_dataset.html"
@@ -45,11 +45,7 @@ def add_view(request: HttpRequest, item_id: int, turn_id: int) -> HttpResponse:
 def _added(request: HttpRequest, item: ReviewItem, turn: Turn, filled: Filled, name: str) -> DatasetItem:
     correction, labels = filled.correction(turn.pk), filled.labels(turn.pk)
     if "round" not in filled.data:  # it was decided before
-        own = CorrectedAnswer.objects.filter(turn=turn, review__item=item).order_by("-review__decided_at")
-        decided = own.filter(review__reviewer=request.user.pk).first() or (own.first() if item.is_finished else None)
-        correction = decided.text if decided else ""
-        scores = Score.objects.by_reviewers().filter(turn=turn, reviewer=request.user.pk, conversation__isnull=True)
-        labels = {score.name: score.label for score in scores}
+        correction, labels = decided_by(item=item, turn=turn, reviewer=request.user)
     return add_to_dataset(
         turn=turn,
         dataset_name=name or dataset_names(request.user)[0],

@@ -9,7 +9,7 @@ from monitoring.datasets.from_turns import item_from_turn
 from monitoring.datasets.names import create_dataset
 from monitoring.exceptions import DatasetError, ReviewError
 from monitoring.judges.answer_text import said_text
-from monitoring.models import Dataset, DatasetItem, DatasetVersion
+from monitoring.models import CorrectedAnswer, Dataset, DatasetItem, DatasetVersion, ReviewItem, Score
 from monitoring.reviewing.verdict import CORRECTION_MAX_CHARS
 
 NEW_DATASET = "from-reviews"
@@ -58,6 +58,15 @@ def add_to_dataset(
     if item is None:
         raise DatasetError(f"{dataset} has this question already, from elsewhere; it was left as it is.")
     return item
+
+
+def decided_by(*, item: ReviewItem, turn: Turn, reviewer: Any) -> tuple[str, dict[str, str]]:
+    """Return what was decided of a turn before: the corrected answer, the reviewer's own or, of a finished item, the
+    latest; and the reviewer's own labels."""
+    own = CorrectedAnswer.objects.filter(turn=turn, review__item=item).order_by("-review__decided_at")
+    decided = own.filter(review__reviewer=reviewer.pk).first() or (own.first() if item.is_finished else None)
+    scores = Score.objects.by_reviewers().filter(turn=turn, reviewer=reviewer.pk, conversation__isnull=True)
+    return decided.text if decided else "", {score.name: score.label for score in scores}
 
 
 def last_used_dataset(user: Any) -> str:
