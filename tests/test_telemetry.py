@@ -1,8 +1,10 @@
 """What is sent of a turn and of scores, as a real receiver of OTLP reads it."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
@@ -93,6 +95,14 @@ def test_names_are_those_of_the_semantic_conventions():
 
     assert theirs - younger <= known
     assert {names.INVOKE_WORKFLOW, names.CHAT, names.EMBEDDINGS, names.RETRIEVAL} <= operations
+
+
+def test_the_handbook_says_of_each_name_what_it_is():
+    page = (Path(__file__).resolve().parent.parent / "docs" / "opentelemetry.md").read_text()
+    sent = {value for name, value in vars(names).items() if name.isupper() and isinstance(value, str) and "." in value}
+
+    assert {name for name in sent if f"`{name}`" not in page} == set()
+    assert set(re.findall(r"`((?:gen_ai|ragsite)\.[a-z_.]+)`", page)) <= sent
 
 
 def test_a_turn_is_a_trace_with_a_span_for_each_step(receiver):

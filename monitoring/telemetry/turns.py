@@ -138,7 +138,7 @@ class _Trace:
         if "rerank" not in ends:
             return inside
         config = self.turn.config
-        attributes = known({"ragsite.rerank.by": config.rerank, "ragsite.rerank.depth": config.rerank_depth})
+        attributes = known({names.RERANK_BY: config.rerank, names.RERANK_DEPTH: config.rerank_depth})
         return self._span("rerank", inside, begins["rerank"], ends["rerank"], attributes)
 
     def _span(
