@@ -81,7 +81,8 @@ class WebhookDeliveryAdmin(RecordAdmin):
 
     @display(description="Payload, without texts")
     def sent(self, delivery: WebhookDelivery) -> SafeString:
-        return format_html('<pre class="wh-code">{}</pre>', json.dumps(delivery.payload, indent=2, ensure_ascii=False))
+        payload = {name: delivery.payload[name] for name in ("type", "timestamp", "data")}
+        return format_html('<pre class="wh-code">{}</pre>', json.dumps(payload, indent=2, ensure_ascii=False))
 
     @display(description="The response began")
     def said(self, delivery: WebhookDelivery) -> SafeString | str:

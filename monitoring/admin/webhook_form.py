@@ -15,7 +15,6 @@ from monitoring.webhooks.addresses import read_url
 ORIGINS = {
     Origin.USER: "Questions of people in the chat",
     Origin.API: "Questions of other programs",
-    Origin.EVALUATION: "Answers of evaluation runs",
     Origin.SYNTHETIC: "Made-up traffic",
 }
 

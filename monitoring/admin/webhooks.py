@@ -41,7 +41,7 @@ class WebhookAdmin(PageAdmin):
     ordering = ("name",)
     fieldsets = (
         (None, {"fields": (("name", "is_active"), "url", "events")}),
-        ("Which, and with what", {"fields": ("origins", "with_text")}),
+        ("Traffic and texts", {"fields": ("origins", "with_text")}),
     )
     change_form_outer_before_template = f"{FOLDER}/state.html"
     view_on_site = False

@@ -24,6 +24,9 @@ OVERLAP = timedelta(hours=24)
 KEPT_FOR = timedelta(days=30)
 FORGOTTEN_AT_ONCE = 10_000
 
+# Whose votes, flags, reviews and experiments can be told of; evaluation runs have events of their own.
+ORIGINS = (Origin.USER.value, Origin.API.value, Origin.SYNTHETIC.value)
+
 Status = WebhookDelivery.Status
 
 
@@ -52,6 +55,11 @@ def change_webhook(*, webhook: Webhook, **fields: Any) -> Webhook:
             transaction.on_commit(ask_for_sending)
         locked.save(update_fields=changed)
     return locked
+
+
+def delete_webhook(*, webhook: Webhook) -> None:
+    """Delete a webhook with its log."""
+    webhook.delete()
 
 
 def rotate_secret(*, webhook: Webhook) -> str:
@@ -128,7 +136,7 @@ def _check(webhook: Webhook) -> None:
     webhook.url = webhook.url.strip()
     read_url(webhook.url)
     webhook.events = _chosen("event", webhook.events, Event.values)
-    webhook.origins = _chosen("origin", webhook.origins, Origin.values)
+    webhook.origins = _chosen("origin", webhook.origins, ORIGINS)
 
 
 def _chosen(what: str, values: Sequence[str], known: Sequence[str]) -> list[str]:

@@ -26,6 +26,7 @@ class Request:
 def request_of(delivery: WebhookDelivery) -> Request:
     """Return the request of a delivery, signed for this moment. Raises UnreadableSecretError."""
     now, webhook, payload = timezone.now(), delivery.webhook, delivery.payload
+    payload = {name: payload[name] for name in ("type", "timestamp", "data")}  # PostgreSQL keeps no order of names
     if webhook.with_text and (texts := texts_of(delivery.event, payload["data"])):
         payload = {**payload, "data": {**payload["data"], "text": texts}}
     body = json.dumps(payload, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":")).encode()
