@@ -67,6 +67,7 @@ NAVIGATION = [
             _link("Turns", "question_answer", "chat.turn"),
             _link("Feedback", "thumbs_up_down", "chat.feedback"),
             _link("Topics", "workspaces", "monitoring.topicrun"),
+            _link("Exports", "download", "monitoring.export"),
         ],
     },
     {

@@ -8,6 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from chat.exceptions import ConfigurationError
 from chat.models.knowledge import Embedder
 from chat.rag.config import (
     DEFAULT_FUSION,
@@ -192,7 +193,10 @@ class PipelineConfig(models.Model):
         return f"{self.name} v{self.version}"
 
     def recipe(self) -> Recipe:
-        """Return what the pipeline needs of this row; reads `embedder`."""
+        """Return what the pipeline needs of this row; reads `embedder`. Raises ConfigurationError for how another
+        system answered, of which most is not known."""
+        if self.import_source:
+            raise ConfigurationError(f"{self} is how {self.import_source} answered: it cannot answer here.")
         return Recipe(
             search_mode=SearchMode(self.search_mode),
             embedder=self.embedder.name,

@@ -6,15 +6,18 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin import ListFilter
-from django.db.models import Exists, OuterRef, QuerySet
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from chat.admin.drill_down import ChoiceFilter, VoteFilter
 from chat.admin.turns import TurnAdmin as ChatTurnAdmin
 from chat.models import Turn
 from monitoring.admin.variant_filter import VariantFilter
+from monitoring.exports.choice import NAMES, failing
 from monitoring.judges.criteria import CRITERIA
-from monitoring.models import Score, Topic, TopicTurn
+from monitoring.models import Topic, TopicTurn
 
 
 class FailingFilter(ChoiceFilter):
@@ -30,9 +33,7 @@ class FailingFilter(ChoiceFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.value() or self.problem:
             return queryset
-        criterion = CRITERIA[str(self.value())]
-        verdicts = Score.objects.by_judges().filter(name=criterion.name, label__in=sorted(criterion.failing))
-        return queryset.filter(Exists(verdicts.filter(turn=OuterRef("pk"))))
+        return queryset.filter(failing(str(self.value())))
 
 
 class TopicFilter(ListFilter):
@@ -81,12 +82,15 @@ class TopicFilter(ListFilter):
 # Behind the votes: what users say, then what judges say.
 _PLACE = ChatTurnAdmin.list_filter.index(VoteFilter) + 1
 
+# Filters of the list that an export has not, and the search.
+_NO_EXPORT = ("q", "mode", "status__exact", "answer", "unknown_cost", "replaced", "imported")
+
 admin.site.unregister(Turn)
 
 
 @admin.register(Turn)
 class TurnAdmin(ChatTurnAdmin):
-    """Chat's list, with filters by verdicts, topics and variants."""
+    """Chat's list, with filters by verdicts, topics and variants, and a way to take along what they leave."""
 
     list_filter = (
         *ChatTurnAdmin.list_filter[:_PLACE],
@@ -95,3 +99,19 @@ class TurnAdmin(ChatTurnAdmin):
         TopicFilter,
         VariantFilter,
     )
+    list_before_template = "admin/monitoring/export/_these.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        context = {**(extra_context or {}), **_export_link(request)}
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
+
+
+def _export_link(request: HttpRequest) -> dict[str, Any]:
+    """Return where the turns of the list are exported, and by what they are narrowed that an export is not."""
+    if not request.user.has_perms(["chat.view_turn", "monitoring.export_turns"]):
+        return {}
+    chosen = {name: str(value) for name, value in request.GET.items() if name in NAMES and value}
+    others = [name for name, value in request.GET.items() if name in _NO_EXPORT and value]
+    url = reverse("admin:monitoring_export_changelist")
+    return {"export_url": f"{url}?{urlencode(chosen or {'origin': 'USER'})}", "not_exported": ", ".join(others)}

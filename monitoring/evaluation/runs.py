@@ -60,6 +60,8 @@ def start_run(
         raise EvaluationError("Retrieval runs have no answers that could be judged; evaluate answers (--answers).")
     if judge_model:
         check_model_name(judge_model)
+    if config.import_source:
+        raise EvaluationError(f"{config} is how {config.import_source} answered: it cannot answer here.")
     run = EvaluationRun(
         dataset=dataset,
         version=newest_version(dataset, version),

@@ -77,6 +77,9 @@ def _variants_problem(experiment: Experiment, variants: Sequence[VariantDraft]) 
 
 
 def _configs_problem(experiment: Experiment, variants: Sequence[VariantDraft]) -> str:
+    for config in (variant.config for variant in variants):
+        if config.import_source:
+            return f"{config} is how {config.import_source} answered: it cannot answer here."
     configs = Counter(variant.config.pk for variant in variants)
     if experiment.is_aa and len(configs) > 1:
         return "In an A/A experiment all variants have the same config."

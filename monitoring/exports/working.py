@@ -17,7 +17,7 @@ from chat.exceptions import ChatError
 from monitoring.exports.choice import read_choice
 from monitoring.exports.formats import pack
 from monitoring.exports.orders import SILENT_AFTER
-from monitoring.exports.records import Place, Reader, Record, Users
+from monitoring.exports.records import BATCH_TURNS, Place, Reader, Record, Users
 from monitoring.exports.table import score_names
 from monitoring.models import Export, ExportPart
 from monitoring.models.exports import ExportQuerySet
@@ -34,7 +34,7 @@ class StoppedError(Exception):
     """A person asked for a stop, another process took over, or the time of this slice is over."""
 
 
-def work_on(export_id: int, seconds: float) -> str | None:
+def work_on(export_id: int, seconds: float, *, part_turns: int = BATCH_TURNS) -> str | None:
     """Work on an order until it is done, cancelled or failed, or the time is over; return its status then.
 
     None: another process has it, or it is finished.
@@ -46,7 +46,7 @@ def work_on(export_id: int, seconds: float) -> str | None:
     mine = Export.objects.filter(pk=export_id, claim=token)
     status, error = Status.FAILED.value, "The program failed; the error is in its log."
     try:
-        status, error = _outcome(export, mine, until)
+        status, error = _outcome(export, mine, until, part_turns)
     except SystemExit:  # the process is told to end, and the worker goes on
         status, error = Status.QUEUED.value, ""
         raise
@@ -69,11 +69,11 @@ def _claim(export_id: int, token: uuid.UUID) -> bool:
     )
 
 
-def _outcome(export: Export, mine: ExportQuerySet, until: float) -> tuple[str, str]:
+def _outcome(export: Export, mine: ExportQuerySet, until: float, part_turns: int) -> tuple[str, str]:
     if export.starts > MOST_STARTS:
         return Status.FAILED, f"{MOST_STARTS} processes died over it. Choose fewer turns, or see the worker's log."
     try:
-        _make(export, mine, until)
+        _make(export, mine, until, part_turns)
     except StoppedError:
         is_cancelled = mine.filter(cancel_requested_at__isnull=False).exists()
         return (Status.CANCELLED if is_cancelled else Status.QUEUED), ""
@@ -82,14 +82,14 @@ def _outcome(export: Export, mine: ExportQuerySet, until: float) -> tuple[str, s
     return Status.DONE, ""
 
 
-def _make(export: Export, mine: ExportQuerySet, until: float) -> None:
+def _make(export: Export, mine: ExportQuerySet, until: float, part_turns: int) -> None:
     choice = read_choice(export.choice)
     if export.total_turns is None:
         export.total_turns = choice.turns().count()
         export.score_names = score_names() if export.file_format == "csv" else []
         mine.update(total_turns=export.total_turns, score_names=export.score_names)
     users: Users = export.users  # type: ignore[assignment] # a constraint of the table allows no other
-    reader = Reader(choice, users=users, with_texts=export.with_texts)
+    reader = Reader(choice, users=users, with_texts=export.with_texts, batch_turns=part_turns)
     after = Place(export.place_at, export.place_turn_id) if export.place_at and export.place_turn_id else None
     number = export.parts.count()
     for records, place in reader.batches(after):
