@@ -91,7 +91,7 @@ def _told(error: Exception) -> tuple[int, str, str, list[dict[str, str]] | None]
         return error.status_code, code if isinstance(code, str) else "error", str(error.detail), None
     if isinstance(error, ChatError):
         status = next((status for kind, status in (REFUSALS | FAILURES).items() if isinstance(error, kind)), 422)
-        return status, error.code, str(error), None
+        return status, "refused" if error.code == ChatError.code else error.code, str(error), None
     if isinstance(error, Http404):
         return 404, "not_found", "There is no such object, or you may not see it.", None
     if isinstance(error, PermissionDenied):
