@@ -74,7 +74,7 @@ class RunSerializer(serializers.ModelSerializer[EvaluationRun]):
 
     def get_cost_usd(self, run: EvaluationRun) -> str | None:
         cost = cost_of(run)
-        return None if cost is None else str(cost)
+        return None if cost is None else f"{cost:.8f}"
 
 
 class RunListSerializer(serializers.Serializer[Any]):
