@@ -157,6 +157,8 @@ def _time(name: str, text: str) -> datetime | None:
     at = read_time(text) if text else None
     if text and at is None:
         raise ExportError(f"{name}={text} is no time. Write it as 2026-11-03T14:00, or with a zone: 2026-11-03T14:00Z.")
+    if at and not 1970 <= at.year <= 2200:
+        raise ExportError(f"{name}={text}: no question was asked then; years from 1970 to 2200 are possible.")
     return at
 
 
