@@ -73,6 +73,8 @@ def _log(request: HttpRequest, response: HttpResponseBase, duration_seconds: flo
 
 def _user_id(request: HttpRequest) -> int | None:
     """Return who asked, None for nobody or where the page did not ask who it is; no query."""
+    if by_token := getattr(request, "asked_by", None):
+        return int(by_token)
     session = getattr(request, "session", None)  # absent where an outer middleware answered
     if session is None or not session.accessed or session.is_empty():
         return None

@@ -206,7 +206,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["chat.api.access.HasAccess"],
     "DEFAULT_THROTTLE_CLASSES": ["chat.api.throttling.ScopeThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["chat.api.parsers.FiniteJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "chat.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "chat.api.problems.problem",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

@@ -112,10 +112,11 @@ def test_whatever_is_wrong_is_a_problem(staff, method, path, status, code):
     assert_problem(getattr(api_client(staff), method)(path), status, code)
 
 
-def test_body_that_is_no_json_is_a_problem(staff):
+@pytest.mark.parametrize("body", ["{", "[" * 100_000, '{"chunk_tokens": NaN}', '{"chunk_tokens": 1e999}', b"\xff"])
+def test_body_that_is_no_json_is_a_problem(staff, body):
     client = api_client(staff)
 
-    assert_problem(client.post(COLLECTIONS, "{", content_type="application/json"), 400, "parse_error")
+    assert_problem(client.post(COLLECTIONS, body, content_type="application/json"), 400, "parse_error")
     assert_problem(client.post(COLLECTIONS, "name=x", content_type="text/plain"), 415, "unsupported_media_type")
 
 

@@ -75,6 +75,16 @@ def test_regenerate_keeps_the_old_answer_on_record(alice):
     assert ImplicitSignal.objects.get().kind == "REGENERATE"
 
 
+def test_question_has_the_origin_of_its_door_and_the_conversation_keeps_its_own(alice):
+    first = finished(start_conversation(user=alice, question="What is a pump?"))
+    second = finished(ask(conversation=first.conversation, question="And a valve?", origin="API"))
+    third = finished(regenerate(turn=second, user=alice, origin="USER"))
+    fourth = ask(conversation=first.conversation, question="And a wheel?")
+
+    assert [turn.origin for turn in (first, second, third, fourth)] == ["USER", "API", "USER", "USER"]
+    assert Conversation.objects.get().origin == "USER"
+
+
 def test_only_the_last_question_can_be_edited(alice):
     first = finished(start_conversation(user=alice, question="First?"))
     second = finished(ask(conversation=first.conversation, question="Second?"))

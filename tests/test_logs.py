@@ -19,6 +19,7 @@ from chat.services.conversations import start_conversation
 from monitoring.judging.worker import work_on_due
 from monitoring.models import JudgeRule
 from ragsite import urls
+from tests.api_clients import api_client
 from tests.fake_replies import Reply
 from tests.fakes import FakeLLM
 from tests.judged import make_rule
@@ -66,6 +67,12 @@ def test_request_is_logged_with_its_user(client, staff, lines):
     assert line["status"] == 200
     assert line["user_id"] == staff.pk
     assert 0 < line["duration_seconds"] < 10
+
+
+def test_program_is_logged_as_its_user(alice, lines):
+    api_client(alice).get("/api/v1/me/")
+
+    assert [(line["path"], line["user_id"]) for line in requests_in(lines)] == [("/api/v1/me/", alice.pk)]
 
 
 def test_stranger_has_no_id(client, lines):

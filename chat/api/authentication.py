@@ -25,6 +25,8 @@ class TokenAuthentication(BaseAuthentication):
                 " Make one under API tokens.",
                 code="token_invalid",
             )
+        underneath: Any = request._request
+        underneath.asked_by = token.user_id  # for the log: there is no session
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

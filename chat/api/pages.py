@@ -22,7 +22,7 @@ class Pages(CursorPagination):
         asked = request.query_params.get(self.page_size_query_param)
         if asked is None:
             return self.page_size
-        if not asked.isdecimal() or not 1 <= int(asked) <= self.max_page_size:
+        if not asked.isdecimal() or len(asked) > 9 or not 1 <= int(asked) <= self.max_page_size:
             raise ValidationError({"limit": f"A number from 1 to {self.max_page_size}, not {asked!r}."})
         return int(asked)
 

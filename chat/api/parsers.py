@@ -1,0 +1,39 @@
+"""Bodies as they are read: JSON whose numbers are numbers."""
+
+import codecs
+import json
+import math
+from collections.abc import Mapping
+from typing import IO, Any
+
+from django.conf import settings
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+
+class FiniteJSONParser(BaseParser):
+    """JSON as its standard has it, and without numbers that are too large for a float: no field means infinity, and no
+    reply could hold it."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
+        try:
+            decoded = codecs.getreader(encoding)(stream)
+            return json.load(decoded, parse_float=_finite, parse_constant=_no_number)
+        except (ValueError, LookupError, RecursionError) as error:
+            raise ParseError(f"The body is no JSON: {error}") from error
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits} is too large")
+    return number
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
