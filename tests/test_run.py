@@ -88,26 +88,37 @@ class Site:
             time.sleep(0.2)
 
 
+class Runs:
+    """All runs on one data folder. A start takes several seconds, so that a test takes over what another left."""
+
+    def __init__(self, data_dir: Path, logs: Path) -> None:
+        self.data_dir, self.logs = data_dir, logs
+        self.sites: list[Site] = []
+
+    def start(self) -> Site:
+        self.sites.append(Site(self.data_dir, self.logs / f"{len(self.sites)}.log"))
+        return self.sites[-1]
+
+    def ready(self) -> Site:
+        """Return the run that there is, or another, once it is ready."""
+        site = next((site for site in self.sites if site.process.poll() is None), None) or self.start()
+        site.wait_until_ready()
+        return site
+
+    def end(self) -> None:
+        """Whatever the tests did, nothing of it is left afterwards."""
+        for site in self.sites:
+            if site.process.poll() is None:
+                site.process.terminate()
+                site.process.wait(timeout=60)
+        neighbours.end_leftovers(self.data_dir)
+
+
 @pytest.fixture(scope="module")
-def data_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("run")
-
-
-@pytest.fixture
-def start(data_dir, tmp_path):
-    """Start a run; whatever a test did, nothing of it is left afterwards."""
-    sites = []
-
-    def start() -> Site:
-        sites.append(Site(data_dir, tmp_path / f"{len(sites)}.log"))
-        return sites[-1]
-
-    yield start
-    for site in sites:
-        if site.process.poll() is None:
-            site.process.terminate()
-            site.process.wait(timeout=60)
-    neighbours.end_leftovers(data_dir)
+def runs(tmp_path_factory):
+    runs = Runs(tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("logs"))
+    yield runs
+    runs.end()
 
 
 def sign_in(site: Site, name: str, password: str) -> str:
@@ -122,8 +133,8 @@ def sign_in(site: Site, name: str, password: str) -> str:
 
 
 @pytest.mark.slow
-def test_first_start_is_usable_and_stops_on_ctrl_c(start):
-    site = start()
+def test_first_start_is_usable_and_stops_on_ctrl_c(runs):
+    site = runs.start()
 
     checks = site.wait_until_ready()["checks"]
     password = re.search(r"admin, password (\S+) \(shown this once\)", site.said)[1]
@@ -143,9 +154,36 @@ def test_first_start_is_usable_and_stops_on_ctrl_c(start):
 
 
 @pytest.mark.slow
-def test_sigterm_to_the_whole_group_stops_everything(start):
-    site = start()
-    site.wait_until_ready()
+def test_second_run_on_the_same_data_is_refused(runs):
+    first = runs.ready()
+
+    second = runs.start()
+    status = second.process.wait(timeout=60)
+
+    assert status == 1
+    assert "it runs already" in second.said
+    assert "RAGSITE_DATA_DIR" in second.said
+    assert first.get("/healthz")[0] == 200
+
+
+@pytest.mark.slow
+def test_start_after_a_kill_ends_what_was_left(runs):
+    killed = runs.ready()
+    killed.process.kill()
+    killed.process.wait()
+    children = [line for line in killed.leftovers() if "uvicorn" in line]
+
+    again = runs.ready()
+    status, _ = killed.get("/healthz")
+
+    assert children, "the web process outlives a killed run"
+    assert again.process.pid != killed.process.pid
+    assert status == 0, "nobody listens on the killed run's port"
+
+
+@pytest.mark.slow
+def test_sigterm_to_the_whole_group_stops_everything(runs):
+    site = runs.ready()
 
     os.killpg(site.process.pid, signal.SIGTERM)
     status = site.process.wait(timeout=60)
@@ -154,39 +192,6 @@ def test_sigterm_to_the_whole_group_stops_everything(start):
     assert "password" not in site.said.replace("forgot the password", "").replace("changepassword", "")
     assert "Traceback" not in site.said
     site.wait_until_gone()
-
-
-@pytest.mark.slow
-def test_start_after_a_kill_ends_what_was_left(start):
-    killed = start()
-    killed.wait_until_ready()
-    killed.process.kill()
-    killed.process.wait()
-    children = [line for line in killed.leftovers() if "uvicorn" in line]
-
-    again = start()
-    again.wait_until_ready()
-    status, _ = killed.get("/healthz")
-    again.process.terminate()
-    again.process.wait(timeout=60)
-
-    assert children, "the web process outlives a killed run"
-    assert status == 0, "nobody listens on the killed run's port"
-    again.wait_until_gone()
-
-
-@pytest.mark.slow
-def test_second_run_on_the_same_data_is_refused(start):
-    first = start()
-    first.wait_until_ready()
-
-    second = start()
-    status = second.process.wait(timeout=60)
-
-    assert status == 1
-    assert "it runs already" in second.said
-    assert "RAGSITE_DATA_DIR" in second.said
-    assert first.get("/healthz")[0] == 200
 
 
 def refused(**environment: str) -> str:
