@@ -1,5 +1,6 @@
 """Each event of webhooks, from the service that makes it true to what its receiver gets."""
 
+import re
 from datetime import timedelta
 from ipaddress import ip_network
 
@@ -26,6 +27,7 @@ from tests.experiment_traffic import Unit, make_started, meet
 from tests.factories import make_config, make_conversation, make_dataset, make_item, make_run, make_turn
 from tests.review_rows import make_member, make_review_item, make_verdict
 from tests.reviewed import turn_of
+from tests.test_webhook_docs import documented
 from tests.webhook_receiver import make_hook, receiving
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +61,10 @@ def heard(receiver):
         send_due()
         bodies = [got.json for got in receiver.got]
         receiver.got.clear()
+        for body in bodies:  # as the handbook shows it
+            example = documented()[re.sub(r"^evaluation_run\..*", "evaluation_run.finished", body["type"])]
+            assert list(body) == list(example)
+            assert body["data"].keys() - {"texts"} == example["data"].keys()
         return [(body["type"], body["data"]) for body in bodies]
 
     return sent
@@ -107,12 +113,12 @@ def test_texts_are_sent_to_who_asks_for_them_and_not_kept(listen, heard, alice):
 
     [(_, data)] = heard()
 
-    assert data["text"] == {
+    assert data["texts"] == {
         "question": "How do citations work?",
         "answer": "Each number opens the chunk that it comes from [1].",
         "comment": "It is five.",
     }
-    assert "text" not in WebhookDelivery.objects.get().payload["data"]
+    assert "texts" not in WebhookDelivery.objects.get().payload["data"]
 
 
 def test_text_that_was_deleted_meanwhile_is_not_sent(listen, heard, alice):
@@ -123,7 +129,7 @@ def test_text_that_was_deleted_meanwhile_is_not_sent(listen, heard, alice):
 
     [(_, data)] = heard()
 
-    assert "text" not in data
+    assert "texts" not in data
 
 
 def test_only_chosen_origins_and_events_are_told(listen, heard, alice):
@@ -156,7 +162,7 @@ def test_flag_is_told_once_and_again_when_it_is_more_than_advice(listen, heard):
     [(name, data)] = heard()
     assert (name, data["reason"], data["is_advisory"]) == ("flag.raised", "NOT_GROUNDED", True)
     assert (data["score_id"], data["review_url"]) == (verdict.pk, None)
-    assert data["text"]["detail"] == Flag.objects.get().detail
+    assert data["texts"]["detail"] == Flag.objects.get().detail
     JudgeVersion.objects.update(standing=JudgeVersion.Standing.PROVEN)
     raise_flags([turn.pk])
     [(_, data)] = heard()
@@ -185,9 +191,9 @@ def test_review_is_told_with_labels_when_it_finishes_its_item(listen, heard):
         {"turn_id": turn.pk, "reviewer_id": reviewer.pk, "name": "relevance", "label": "NON_RELEVANT", "value": 0.0}
     ]
     assert data["url"] == f"{SITE}/admin/monitoring/reviewitem/{item.pk}/review/"
-    assert data["text"]["corrected_answers"] == [{"turn_id": turn.pk, "review_id": review.pk, "text": "Five."}]
-    assert data["text"]["notes"] == [{"id": review.pk, "note": "Off the topic."}]
-    assert data["text"]["turns"][0]["question"] == turn.question
+    assert data["texts"]["corrected_answers"] == [{"turn_id": turn.pk, "review_id": review.pk, "text": "Five."}]
+    assert data["texts"]["notes"] == [{"id": review.pk, "note": "Off the topic."}]
+    assert data["texts"]["turns"][0]["question"] == turn.question
 
 
 def test_first_of_two_reviews_tells_no_label(listen, heard):
@@ -200,7 +206,7 @@ def test_first_of_two_reviews_tells_no_label(listen, heard):
     decide(item=item, reviewer=make_member("reviewer"), verdicts=verdicts)
     [(_, second)] = heard()
 
-    assert (first["item_status"], first["labels"], "text" in first) == ("IN_REVIEW", None, False)
+    assert (first["item_status"], first["labels"], "texts" in first) == ("IN_REVIEW", None, False)
     assert (second["item_status"], len(second["labels"])) == ("RESOLVED", 2)
 
 

@@ -28,7 +28,7 @@ def request_of(delivery: WebhookDelivery) -> Request:
     now, webhook, payload = timezone.now(), delivery.webhook, delivery.payload
     payload = {name: payload[name] for name in ("type", "timestamp", "data")}  # PostgreSQL keeps no order of names
     if webhook.with_text and (texts := texts_of(delivery.event, payload["data"])):
-        payload = {**payload, "data": {**payload["data"], "text": texts}}
+        payload = {**payload, "data": {**payload["data"], "texts": texts}}
     body = json.dumps(payload, cls=DjangoJSONEncoder, ensure_ascii=False, separators=(",", ":")).encode()
     signed = signing.headers(event_id=delivery.event_id, body=body, at=now, keys=_keys(webhook, now))
     return Request(delivery.pk, webhook.url, signed, body)
