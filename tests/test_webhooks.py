@@ -8,18 +8,21 @@ import pytest
 from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django_q.models import OrmQ
 
 from chat.services.feedback import give_feedback
 from monitoring.exceptions import WebhookError
 from monitoring.models import Webhook, WebhookDelivery
+from monitoring.tasks import sweep_webhooks
 from monitoring.webhooks import background, calling
 from monitoring.webhooks.addresses import check, read_url
 from monitoring.webhooks.managing import change_webhook, forget_old, rotate_secret, send_again, send_test
 from monitoring.webhooks.outbox import TASK, Happening, note
 from monitoring.webhooks.sending import send_due
+from ragsite.prepare import EVERY_MINUTE
 from tests.factories import make_turn
-from tests.webhook_receiver import make_hook, receiving
+from tests.webhook_receiver import make_certificate, make_hook, receiving
 
 pytestmark = pytest.mark.django_db
 Status = WebhookDelivery.Status
@@ -209,6 +212,24 @@ def test_slow_receiver_holds_up_no_other(receiver, monkeypatch):
     assert quick.deliveries.filter(status=Status.DELIVERED).count() == 3
     # the receiver that failed has a rest before the next of its own
     assert sorted(slow.deliveries.values_list("attempts", flat=True)) == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("localhost", ""), ("other.example", "certificate is not valid for 'localhost'")]
+)
+def test_certificate_has_to_be_that_of_the_name(settings, monkeypatch, tmp_path, name, said):
+    settings.WEBHOOK_NETWORKS = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+    certificate = make_certificate(tmp_path / "certificate.pem", name)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    calling._trusted.cache_clear()
+    with receiving(certificate) as receiver:
+        make_hook(f"https://localhost:{receiver.server_port}/ok")
+        tell("1")
+        send_due()
+    calling._trusted.cache_clear()
+
+    assert said in WebhookDelivery.objects.get().error
+    assert len(receiver.got) == (0 if said else 1)
 
 
 def test_closed_port_is_a_failure_that_is_said(receiver):
@@ -420,8 +441,10 @@ def test_vote_reaches_the_receiver_by_the_worker(receiver, alice):
 
     give_feedback(turn=turn, user=alice, value=-1)
     tasks = [row.task["func"] for row in OrmQ.objects.all()]
+    assert sweep_webhooks() == "0 alerts told, 0 deliveries forgotten"
     background.send_in_background().join(30)
 
     assert TASK in tasks
+    assert import_string(TASK) and import_string(EVERY_MINUTE["webhooks"]) is sweep_webhooks
     [got] = receiver.got
     assert got.verified(secret)["data"]["turn_id"] == turn.pk

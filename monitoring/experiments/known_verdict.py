@@ -14,7 +14,7 @@ FIRST = "no_data"  # of an experiment that has just begun
 def note_verdict(*, experiment: Experiment, verdict: Verdict, now: datetime) -> None:
     """Keep the verdict, and tell of it where it is of another kind than the one before."""
     with transaction.atomic():
-        Experiment.objects.select_for_update().only("pk").get(pk=experiment.pk)
+        Experiment.objects.select_for_update(no_key=True).only("pk").get(pk=experiment.pk)
         known = KnownVerdict.objects.filter(experiment=experiment).first()
         previous = known.kind if known else FIRST
         if verdict.kind == previous:

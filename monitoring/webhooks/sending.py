@@ -54,7 +54,10 @@ def _take_lanes() -> list[Lane]:
     held_until = now + HELD_FOR
     with transaction.atomic():
         free = (
-            Webhook.objects.free(now).filter(Exists(due)).select_for_update(skip_locked=True).order_by("delivered_at")
+            Webhook.objects.free(now)
+            .filter(Exists(due))
+            .select_for_update(skip_locked=True, no_key=True)
+            .order_by("delivered_at")
         )
         ids = [webhook.pk for webhook in free.only("pk")[:LANES]]
         Webhook.objects.filter(pk__in=ids).update(held_until=held_until)

@@ -52,7 +52,7 @@ def settle(delivery_id: int, outcome: Outcome, *, pause: str = "") -> None:
 
 
 def _note_health(delivery: WebhookDelivery, outcome: Outcome, pause: str, now: datetime) -> None:
-    webhook = Webhook.objects.select_for_update().get(pk=delivery.webhook_id)
+    webhook = Webhook.objects.select_for_update(no_key=True).get(pk=delivery.webhook_id)
     if outcome.is_delivered:
         webhook.delivered_at, webhook.failing_since = now, None
     elif delivery.event != TEST_EVENT:
