@@ -2,6 +2,7 @@
 
 import csv
 from datetime import timedelta
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,10 +14,25 @@ from chat.models import Turn
 from monitoring.exceptions import ExportError
 from monitoring.exports.choice import read_choice
 from monitoring.exports.records import Reader
+from monitoring.exports.shape import SCHEMA, TURN
 from tests.exported import ASKED, export, lines_of, make_full_turns
 from tests.factories import make_config, make_conversation, make_turn
 
 pytestmark = pytest.mark.django_db
+HANDBOOK = Path(__file__).resolve().parent.parent / "docs" / "exports.md"
+
+
+def names_of(fields):
+    for name, field in fields.items():
+        yield name
+        yield from names_of(field.fields or {})
+
+
+def test_handbook_names_every_field():
+    text = HANDBOOK.read_text()
+
+    assert {name for name in names_of(TURN) if f"`{name}`" not in text} == set()
+    assert f"`{SCHEMA}`" in text
 
 
 def test_line_has_everything_of_a_turn(tmp_path):
