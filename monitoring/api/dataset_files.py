@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 from drf_spectacular.utils import extend_schema
@@ -17,6 +17,7 @@ from chat.api.access import Access
 from chat.api.view import ApiView, checked
 from chat.models import Collection
 from chat.models.api import Scope
+from chat.streamed_lines import LinesResponse
 from monitoring.api.queries import asked
 from monitoring.datasets.columns import USUAL_NAMES, Columns
 from monitoring.datasets.exports import FORMATS, export_items, file_name
@@ -125,7 +126,7 @@ class ExportItems(ApiView):
             "split": wanted["split"],
             "file_format": wanted["format"],
         }
-        response = StreamingHttpResponse(export_items(**named), content_type=FORMATS[wanted["format"]])
+        response = LinesResponse(export_items(**named), content_type=FORMATS[wanted["format"]])
         header = content_disposition_header(as_attachment=True, filename=file_name(**named))
         response["Content-Disposition"] = header or ""
         return response
