@@ -1,5 +1,6 @@
 """What all operations of the API share: tokens, scopes, problem details, limits, repeated requests, ETags."""
 
+import bz2
 from datetime import timedelta
 
 import pytest
@@ -118,6 +119,14 @@ def test_body_that_is_no_json_is_a_problem(staff, body):
 
     assert_problem(client.post(COLLECTIONS, body, content_type="application/json"), 400, "parse_error")
     assert_problem(client.post(COLLECTIONS, "name=x", content_type="text/plain"), 415, "unsupported_media_type")
+
+
+def test_body_that_is_too_large_is_a_problem_and_so_is_one_that_would_unpack_to_more(staff):
+    client, packed = api_client(staff), bz2.compress(b'{"name": "New"}')
+
+    assert_problem(client.post(COLLECTIONS, "x" * 6_000_000, content_type="application/json"), 413, "too_large")
+    kind = "application/json; charset=bz2_codec"
+    assert_problem(client.generic("POST", COLLECTIONS, packed, content_type=kind), 400, "parse_error")
 
 
 def test_replies_say_how_many_requests_are_left_and_the_next_waits(alice, settings):

@@ -6,21 +6,19 @@ import math
 from collections.abc import Mapping
 from typing import IO, Any
 
-from django.conf import settings
 from rest_framework.exceptions import ParseError
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import JSONParser, get_encoding  # type: ignore[attr-defined] # the stubs are older
 
 
-class FiniteJSONParser(BaseParser):
+class FiniteJSONParser(JSONParser):
     """JSON as its standard has it, and without numbers that are too large for a float: no field means infinity, and no
-    reply could hold it."""
-
-    media_type = "application/json"
+    reply could hold it. As one of the framework's own it is given no body larger than the settings allow, and
+    `get_encoding` knows no charset that unpacks one."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
+        encoding = get_encoding(parser_context or {})
         try:
             decoded = codecs.getreader(encoding)(stream)
             return json.load(decoded, parse_float=_finite, parse_constant=_no_number)
