@@ -67,6 +67,21 @@ def test_turn_page_says_what_is_unknown_or_estimated(client, staff):
     assert "$0.00" not in html
 
 
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        (None, "what stands in the conversation"),
+        ([], "nothing: so the program sent it"),
+        ([{"question": "A pump?", "answer": "A <b>."}], "A pump?<br>→ A &lt;b&gt;."),
+    ],
+)
+def test_turn_page_says_what_the_answer_was_given_on(client, staff, given, shown):
+    client.force_login(staff)
+    turn = make_turn(given_history=given)
+
+    assert shown in client.get(reverse("admin:chat_turn_change", args=[turn.pk])).content.decode()
+
+
 def test_turn_page_shows_cost_and_unit_prices(client, staff):
     turn = make_turn(cost_usd=Decimal("0.00027"))
     make_call(turn=turn)

@@ -7,6 +7,7 @@ import threading
 import httpx2
 import openai
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from chat.models import ClientConversation, Conversation, LLMCall, ModelPrice, PipelineConfig, Turn
@@ -321,7 +322,7 @@ def test_failure_in_a_stream_is_an_error_in_it(client, llm):
     ("method", "path", "body", "status", "code"),
     [
         ("POST", "/v1/chat/completions", "{", 400, "parse_error"),
-        ("POST", "/v1/chat/completions", "[" * 100_000, 400, "malformed"),
+        ("POST", "/v1/chat/completions", "[" * 100_000, 400, "parse_error"),
         ("POST", "/v1/chat/completions", "[]", 400, None),
         ("POST", "/v1/chat/completions", f'"{"x" * 6_000_000}"', 413, "request_too_large"),
         ("GET", "/v1/chat/completions", None, 405, "method_not_allowed"),
@@ -345,6 +346,27 @@ def test_whatever_is_wrong_has_the_same_shape(url, alice, method, path, body, st
         code,
     )
     assert error["message"]
+
+
+def test_nobody_who_waits_for_a_model_holds_a_connection(client, llm):
+    gate = threading.Event()
+    llm.enqueue(*[Reply(GREEN, gate=gate)] * 6)
+    whole = [threading.Thread(target=ask, args=(client, f"{QUESTION} ({number})")) for number in range(3)]
+    for thread in whole:
+        thread.start()
+    streams = [ask(client, f"{QUESTION} ({number})", stream=True) for number in range(3, 6)]
+    assert llm.wait_until(lambda: llm.open_streams == 6)
+
+    def held():
+        stats = connection.pool.get_stats()
+        return stats["pool_size"] - stats["pool_available"]
+
+    connection.close()
+    assert llm.wait_until(lambda: held() == 0)
+    gate.set()
+    for thread in whole:
+        thread.join()
+    assert all(list(stream)[-1].choices[0].finish_reason == "stop" for stream in streams)
 
 
 def test_who_leaves_a_stream_stops_the_answer(client, llm):

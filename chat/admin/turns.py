@@ -60,13 +60,14 @@ class TurnAdmin(LongListAdmin, RecordAdmin):
                     ("config", "model", "search_mode", "collection"),
                     ("prompt_name", "prompt_sha256"),
                     ("search_query",),
+                    ("said_before",),
                     ("nothing_found", "removed_citations", "degraded"),
                     ("cost", "created_at", "started_at", "finished_at"),
                 )
             },
         ),
     )
-    readonly_fields = ("in_conversation", "asked_by", "imported_from", "cost")
+    readonly_fields = ("in_conversation", "asked_by", "imported_from", "cost", "said_before")
     change_form_before_template = "admin/chat/turn/answer.html"
     change_form_after_template = "admin/chat/turn/records.html"
 
@@ -108,6 +109,14 @@ class TurnAdmin(LongListAdmin, RecordAdmin):
     @display(description="User", ordering="conversation__user__username")
     def asked_by(self, turn: Turn) -> str:
         return turn.conversation.user.get_username() if turn.conversation.user else NOTHING
+
+    @display(description="Said before")
+    def said_before(self, turn: Turn) -> str:
+        """What the answer was given on, where a program sent another transcript than the stored one."""
+        if turn.given_history is None:
+            return "what stands in the conversation"
+        lines = (f"{said['question']}\n→ {said['answer']}" for said in turn.given_history)
+        return "\n".join(lines) or "nothing: so the program sent it"
 
     @display(description="Conversation")
     def in_conversation(self, turn: Turn) -> str:

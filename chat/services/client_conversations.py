@@ -65,16 +65,13 @@ def ask_for_client(*, user: Any, asked: Asked, choices: Choices) -> Turn:
         with transaction.atomic():
             found = _named(user, asked.client_id) if asked.client_id else _standing_at(user, before, asked)
             turn = _go_on(user, found, before, asked, choices) if found else _begin(user, asked, choices)
-            ClientConversation.objects.update_or_create(
-                conversation_id=turn.conversation_id,
-                defaults={"user": user, "before_sha256": before, "after_sha256": "", "asked_at": timezone.now()},
-                create_defaults={
-                    "user": user,
-                    "client_id": asked.client_id,
-                    "before_sha256": before,
-                    "asked_at": timezone.now(),
-                },
-            )
+            values = {"before_sha256": before, "after_sha256": "", "asked_at": timezone.now()}
+            rows = ClientConversation.objects.filter(conversation=turn.conversation_id)
+            if not (found and rows.update(**values)):
+                client_id = "" if found else asked.client_id  # one that was found by its own id has no other
+                ClientConversation.objects.create(
+                    conversation_id=turn.conversation_id, user=user, client_id=client_id, **values
+                )
     except IntegrityError as error:  # two requests began the conversation at the same moment
         raise ConversationBusyError(BUSY) from error
     return turn
