@@ -34,6 +34,13 @@ def test_every_operation_has_a_name_and_says_how_it_fails(made):
     assert len(names) == len(set(names))
 
 
+def test_file_is_served_to_everybody_in_either_form_and_not_again_to_who_has_it(client):
+    as_yaml, as_json = client.get("/api/schema/"), client.get("/api/schema/", headers={"Accept": "application/json"})
+
+    assert yaml.safe_load(as_yaml.content)["paths"].keys() == as_json.json()["paths"].keys()
+    assert client.get("/api/schema/", headers={"If-None-Match": as_yaml["ETag"]}).status_code == 304
+
+
 @pytest.mark.django_db
 def test_pages_of_the_api_are_for_who_is_signed_in(alice):
     client = Client()
