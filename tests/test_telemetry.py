@@ -291,6 +291,23 @@ def test_a_judge_of_another_process_speaks_in_the_trace_of_the_turn(receiver):
     assert event.attributes["ragsite.score.source"] == "JUDGE"
 
 
+def test_both_processes_agree_on_which_turns_are_sampled(receiver, monkeypatch):
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", "0.5")
+    rule, config = make_rule(model="openai/gpt-4o"), make_config()
+    turns = [make_turn(config=config) for _ in range(24)]
+    scores = [make_score(turn, rule, duration_seconds=1.0) for turn in turns]
+
+    send(*(FinishedTurn(turn.pk) for turn in turns))
+    send(WrittenScores([score.pk for score in scores]))
+
+    judged = {span.trace_id for span in receiver.spans if span.name == "judge relevance"}
+    roots = {span.trace_id for span in receiver.spans if span.name == "invoke_workflow ragsite"}
+    assert judged == roots
+    assert 0 < len(roots) < 24  # all or none of 24 would be one chance in 8 million
+    assert len(receiver.events) == 24
+
+
 def test_a_score_without_a_value_says_why_and_is_not_zero(receiver):
     score = make_score(make_turn(), make_rule(model="openai/gpt-4o"), value=None, duration_seconds=1.0)
     failed = LLMCall(Purpose.JUDGE, "openai/gpt-4o", "relevance_v1", "", 1.0, error_code="rate_limited")

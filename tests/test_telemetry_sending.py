@@ -31,7 +31,7 @@ from tests.fake_replies import Reply
 from tests.fakes import FakeLLM
 from tests.judged import VERDICT, make_rule
 from tests.knowledge import make_knowledge
-from tests.otlp_receiver import OTLPReceiver
+from tests.otlp_receiver import OTLPReceiver, Span
 from tests.telemetered import turn_on
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,16 +72,18 @@ def run(receiver: OTLPReceiver, *turns: Turn) -> None:
 
 
 @commits
-def test_a_question_over_http_and_its_verdict_are_one_trace_of_whoever_asked(receiver, fake_llm, alice):
+def test_a_question_over_http_and_its_verdict_are_one_trace_of_whoever_asked(receiver, fake_llm, alice, settings):
+    settings.TELEMETRY_WITH_TEXT = True
     JudgeRule.objects.all().delete()
     make_rule(origin="API")
     make_knowledge()
     PipelineConfig.objects.update(model="fake/default")
     default_config.forget()
-    fake_llm.enqueue("Press the green button [1].", Reply(VERDICT))
+    fake_llm.enqueue("How is the pump started?", "Press the green button [1].", Reply(VERDICT))
+    said = [("user", "What is a pump?"), ("assistant", "A machine."), ("user", "How is it started?")]
 
     with api_server() as url:
-        body = {"model": "ragsite", "messages": [{"role": "user", "content": "How is the pump started?"}]}
+        body = {"model": "ragsite", "messages": [{"role": role, "content": content} for role, content in said]}
         request = urllib.request.Request(f"{url}/v1/chat/completions", json.dumps(body).encode())
         request.add_header("Authorization", f"Bearer {secret_of(alice)}")
         request.add_header("Content-Type", "application/json")
@@ -97,18 +99,31 @@ def test_a_question_over_http_and_its_verdict_are_one_trace_of_whoever_asked(rec
     assert (root.trace_id, root.parent_id) == (TRACE, SPAN)
     assert root.attributes["ragsite.origin"] == "API"
     assert {span.trace_id for span in receiver.spans} == {TRACE}
-    answer, search = receiver.span("chat default"), receiver.span("retrieval all")
-    assert answer.attributes["ragsite.call.purpose"] == "answer"
+    asked = [span for span in receiver.spans if span.name == "chat default"]
+    rewrite, answer = sorted(asked, key=lambda span: span.start)
+    search = receiver.span("retrieval all")
+    assert [call.attributes["ragsite.call.purpose"] for call in (rewrite, answer)] == ["rewrite", "answer"]
+    assert rewrite.end <= search.start < search.end <= answer.start
     assert answer.attributes["server.port"] == fake_llm.port
     assert len(json.loads(search.attributes["gen_ai.retrieval.documents"])) == turn.hit_count
-    for span in (answer, search):
+    assert messages_of(answer) == fake_llm.chat_requests[1].body["messages"]
+    for span in (rewrite, answer, search):
         assert root.start <= span.start <= span.end <= root.end
         assert span.parent_id == root.span_id
     assert counts.valued == 1
     judge = receiver.span("judge relevance")
     assert judge.parent_id == root.span_id
     assert [event.attributes["gen_ai.evaluation.score.label"] for event in receiver.events] == ["RELEVANT"]
-    assert {point.attributes.get("ragsite.call.purpose") for point in receiver.points} == {None, "answer", "judge"}
+    purposes = {point.attributes.get("ragsite.call.purpose") for point in receiver.points}
+    assert purposes == {None, "rewrite", "answer", "judge"}  # None: the turn's own
+
+
+def messages_of(span: Span) -> list[dict[str, str]]:
+    """Return the messages that a call was made with, as they were sent to the model."""
+    system = [("system", part) for part in json.loads(span.attributes["gen_ai.system_instructions"])]
+    others = json.loads(span.attributes["gen_ai.input.messages"])
+    parts = system + [(message["role"], part) for message in others for part in message["parts"]]
+    return [{"role": role, "content": part["content"]} for role, part in parts]
 
 
 @commits

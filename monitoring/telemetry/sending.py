@@ -83,7 +83,8 @@ class Sender:
             except Exception:  # the edge of the thread: the next job may do
                 logger.exception("telemetry left out: %s", type(job).__name__)
             finally:
-                connections.close_all()
+                if self._jobs.empty():  # else the next job needs it
+                    connections.close_all()
         outlet.close()
 
 
