@@ -15,6 +15,8 @@ from chat.signals import feedback_given, feedback_stored, turn_finished
 from monitoring.experiments.exposing import note_exposure
 from monitoring.judging.nudges import nudge
 from monitoring.judging.warming import warm_up
+from monitoring.models.webhooks import Event
+from monitoring.webhooks.outbox import heard_events
 from monitoring.webhooks.telling import tell_feedback
 
 logger = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ def on_feedback_stored(
 ) -> None:
     """Note a vote for webhooks, in its own transaction: it is told of if it is stored."""
     try:
+        if (Event.FEEDBACK_WITHDRAWN if is_withdrawn else Event.FEEDBACK_GIVEN) not in heard_events():
+            return
         with transaction.atomic():
             tell_feedback(feedback_id=feedback_id, turn_id=turn_id, user_id=user_id, is_withdrawn=is_withdrawn)
     except DatabaseError:

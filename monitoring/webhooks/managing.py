@@ -15,7 +15,7 @@ from monitoring.models.webhooks import TEST_EVENT, Event
 from monitoring.webhooks import links, signing
 from monitoring.webhooks.addresses import read_url
 from monitoring.webhooks.calling import call
-from monitoring.webhooks.outbox import ask_for_sending, event_id
+from monitoring.webhooks.outbox import ask_for_sending, event_id, heard_events
 from monitoring.webhooks.requests import request_of
 from monitoring.webhooks.settling import settle
 
@@ -37,6 +37,7 @@ def make_webhook(*, by: Any = None, **fields: Any) -> tuple[Webhook, str]:
     webhook = Webhook(created_by=by, secret=signing.encrypt(secret), **fields)
     _check(webhook)
     webhook.save()
+    heard_events.forget()
     return webhook, secret
 
 
@@ -54,6 +55,7 @@ def change_webhook(*, webhook: Webhook, **fields: Any) -> Webhook:
             changed += ["paused_at", "paused_reason", "failing_since", "held_until"]
             transaction.on_commit(ask_for_sending)
         locked.save(update_fields=changed)
+        transaction.on_commit(heard_events.forget)
     return locked
 
 
