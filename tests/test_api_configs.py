@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
 
@@ -52,6 +53,11 @@ def test_copy_is_changed_and_made_the_default(staff, config):
     assert made_default["is_default"] is True
     config.refresh_from_db()
     assert (config.is_default, config.top_k) == (False, 5)
+    told = LogEntry.objects.filter(user=staff, object_id=str(copy.json()["id"])).order_by("pk")
+    assert [entry.get_change_message() for entry in told] == [
+        f'By the API with the token "tests". {message}'
+        for message in (f"Copied from {config}.", "Changed search_mode, top_k.", "Made the default.")
+    ]
 
 
 @pytest.mark.parametrize(

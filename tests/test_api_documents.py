@@ -1,6 +1,7 @@
 """Documents by the API: lists, one, its text, upload, another try, deletion."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django_q.models import OrmQ
 
@@ -136,6 +137,7 @@ def test_document_is_deleted(staff):
     client = api_client(staff)
 
     assert client.delete(f"{DOCUMENTS}{document.pk}/").status_code == 204
+    assert LogEntry.objects.get().object_repr == str(document)
     assert_problem(client.delete(f"{DOCUMENTS}{document.pk}/"), 404, "not_found")
 
 

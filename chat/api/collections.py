@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.api.etags import tagged
+from chat.api.history import note_addition, note_change, note_deletion
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
 from chat.api.view import ApiView, checked
 from chat.models import Collection
@@ -55,7 +56,7 @@ class Collections(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Make a collection."""
-        return once(request, partial(_make, request.data))
+        return once(request, partial(_make, request))
 
 
 class OneCollection(ApiView):
@@ -77,6 +78,7 @@ class OneCollection(ApiView):
         """Change some of a collection; another language is taken on by all its chunks."""
         collection = get_object_or_404(Collection, pk=collection_id)
         values = checked(CollectionSerializer, request.data, instance=collection, partial=True)
+        told = f"Changed {', '.join(values)}." if values else ""
         language = values.pop("language", "")
         if values:
             for name, value in values.items():
@@ -84,17 +86,22 @@ class OneCollection(ApiView):
             collection.save(update_fields=list(values))
         if language:
             ensure_collection(name=collection.name, language=language)
+        if told:
+            note_change(request, collection, told)
         return Response(_shown(collection_id))
 
     @extend_schema(operation_id="delete_collection", responses={204: OpenApiResponse(description="Deleted.")})
     def delete(self, request: Request, collection_id: int) -> Response:
         """Delete a collection with its documents. Conversations and turns that used it stay."""
-        delete_collection(collection=get_object_or_404(Collection, pk=collection_id))
+        collection = get_object_or_404(Collection, pk=collection_id)
+        note_deletion(request, collection)
+        delete_collection(collection=collection)
         return Response(status=204)
 
 
-def _make(data: Any) -> Response:
-    made = Collection.objects.create(**checked(CollectionSerializer, data))
+def _make(request: Request) -> Response:
+    made = Collection.objects.create(**checked(CollectionSerializer, request.data))
+    note_addition(request, made)
     return Response(_shown(made.pk), status=201)
 
 

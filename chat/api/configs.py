@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.fields import FIELDS
+from chat.api.history import note_addition, note_change
 from chat.api.problems import ConflictError
 from chat.api.view import ApiView, checked
 from chat.models import Embedder, PipelineConfig
@@ -92,11 +93,13 @@ class OneConfig(ApiView):
         config = get_object_or_404(PipelineConfig, pk=config_id)
         changes = checked(ConfigSerializer, request.data, instance=config, partial=True)
         try:
-            change_config(config_id=config_id, **changes)
+            changed = change_config(config_id=config_id, **changes)
         except ConfigFixedError as error:
             raise ConflictError(str(error), code=error.code) from error
         except ConfigValuesError as error:
             raise ValidationError(error.problems) from error
+        if changes:
+            note_change(request, changed, f"Changed {', '.join(changes)}.")
         return Response(_shown(config_id))
 
 
@@ -108,7 +111,9 @@ class CopyConfig(ApiView):
     @extend_schema(operation_id="copy_pipeline_config", request=None, responses={201: ConfigSerializer})
     def post(self, request: Request, config_id: int) -> Response:
         """Make the next version of a config with the same settings, to be changed before it answers."""
-        copy = copy_as_new(config=get_object_or_404(PipelineConfig, pk=config_id))
+        config = get_object_or_404(PipelineConfig, pk=config_id)
+        copy = copy_as_new(config=config)
+        note_addition(request, copy, f"Copied from {config}.")
         return Response(_shown(copy.pk), status=201)
 
 
@@ -120,7 +125,9 @@ class DefaultConfig(ApiView):
     @extend_schema(operation_id="make_default_pipeline_config", request=None, responses=ConfigSerializer)
     def post(self, request: Request, config_id: int) -> Response:
         """Let a config answer from now on, where nothing else is chosen and no experiment assigns one."""
-        make_default(config=get_object_or_404(PipelineConfig, pk=config_id))
+        config = get_object_or_404(PipelineConfig, pk=config_id)
+        make_default(config=config)
+        note_change(request, config, "Made the default.")
         return Response(_shown(config_id))
 
 

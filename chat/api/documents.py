@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.fields import FIELDS
+from chat.api.history import note_addition, note_change, note_deletion
 from chat.api.problems import ConflictError
 from chat.api.view import ApiView, checked, filters
 from chat.models import Chunk, Collection, Document
@@ -108,6 +109,7 @@ class Documents(ApiView):
         named = {name: values[name] for name in COLUMNS if values.get(name)}
         columns = find_columns(file=values["file"], columns=named)
         document = queue_upload(file=values["file"], collection=values["collection"], columns=columns)
+        note_addition(request, document, f"Uploaded {document.source_id} to {document.collection}.")
         return Response(_shown(Document.objects.all(), document.pk), status=202)
 
 
@@ -125,7 +127,9 @@ class OneDocument(ApiView):
     def delete(self, request: Request, document_id: int) -> Response:
         """Delete a document. Turns that found it keep the texts that they showed."""
         documents = readable_documents(request.user).defer("text")
-        delete_documents(documents=[get_object_or_404(documents, pk=document_id)])
+        document = get_object_or_404(documents, pk=document_id)
+        note_deletion(request, document)
+        delete_documents(documents=[document])
         return Response(status=204)
 
 
@@ -154,6 +158,7 @@ class RetryDocument(ApiView):
         if document.status != Document.Status.FAILED:
             raise ConflictError(f"The document is {document.status}: only one that has FAILED can be tried again.")
         queue_document(document=document)
+        note_change(request, document, "Tried again.")
         return Response(_shown(Document.objects.all(), document_id), status=202)
 
 

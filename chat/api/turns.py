@@ -131,6 +131,7 @@ class TurnStream(ApiView):
     """The events of an answer."""
 
     access = {"GET": OWN}
+    http_method_names = ["get"]  # HEAD would begin an answer that nobody reads
     renderer_classes = [EventStreamRenderer, JSONRenderer]
 
     @extend_schema(
