@@ -80,6 +80,14 @@ def test_metadata_that_cannot_be_stored_is_refused(alice, metadata):
     assert response.status_code in (400, 422)
 
 
+def test_half_a_character_is_refused_in_words(alice):
+    body = json.dumps({"turn": own_turn(alice).pk, "name": "x", "value": 1, "annotator_kind": "\ud800"})
+
+    response = api_client(alice).post(SCORES, body, content_type="application/json")
+
+    assert [error["field"] for error in assert_problem(response, 400, "invalid")["errors"]] == ["annotator_kind"]
+
+
 def test_same_score_again_takes_the_earlier_one_s_place(alice):
     turn = own_turn(alice)
 
@@ -182,7 +190,8 @@ def test_scores_of_programs_are_in_no_figure_of_judges(staff):
 
 # --- Shapes of other systems -----------------------------------------------------------------------------------------
 def bring(user, shape, rows):
-    return api_client(user).post(f"{SCORES}import/?shape={shape}", rows, format="json")
+    address = f"{SCORES}import/?shape={shape}"
+    return api_client(user).post(address, json.dumps(rows), content_type="application/json")
 
 
 def test_langfuse_body_becomes_a_score(alice):
@@ -258,6 +267,7 @@ def test_phoenix_body_becomes_scores(alice):
         ("phoenix", {"result": {"score": 2}}, "divide it"),
         ("phoenix", {"result": []}, "Say something"),
         ("phoenix", {"result": {"score": 1}, "annotator_kind": "DOG"}, "DOG"),
+        ("phoenix", {"result": {"score": 1}, "annotator_kind": "\ud800"}, "no kind of annotator"),
         ("phoenix", {"span_id": None, "session_id": "x", "result": {"score": 1}}, "id of a conversation"),
         ("phoenix", {"result": {"score": 1}, "metadata": {"a": "\x00"}}, "NUL"),
     ],

@@ -96,6 +96,10 @@ def test_alerts_read_all_rules_and_say_which_fire(client, staff):
     assert "disk_full" not in firing
 
 
+def test_alerts_of_a_collection_that_is_not_there_are_refused(client):
+    assert_problem(client.get("/api/v1/alerts/", {"collection": "9" * 30}), 400, "invalid")
+
+
 def test_alerts_on_budgets_are_for_who_may_see_budgets(staff):
     def names(user):
         return {one["name"] for one in api_client(user).get("/api/v1/alerts/").json()["results"]}

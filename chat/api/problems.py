@@ -69,7 +69,7 @@ def body_of(status: int, code: str, detail: str, fields: list[dict[str, str]] | 
         "title": HTTPStatus(status).phrase,
         "status": int(status),
         "code": code,
-        "detail": detail,
+        "detail": _sendable(detail),
     }
     return body | ({"errors": fields} if fields else {})
 
@@ -115,7 +115,12 @@ def _fields(detail: Any, path: str = "") -> Iterator[dict[str, str]]:
             nested = isinstance(inner, dict | list)
             yield from _fields(inner, f"{path}.{place}" if nested and path else str(place) if nested else path)
     else:
-        yield {"field": path, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}
+        yield {"field": _sendable(path), "code": getattr(detail, "code", "invalid"), "detail": _sendable(str(detail))}
+
+
+def _sendable(text: str) -> str:
+    """Return a text that quotes what was sent without half characters, which no reply can have."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _sentence(field: dict[str, str]) -> str:

@@ -4,11 +4,13 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.api.view import ApiView
+from chat.models import Collection
 from chat.models.api import Scope
 from chat.models.conversation import Origin
 from monitoring.alerts import RULES, evaluate
@@ -44,6 +46,11 @@ class AlertsQuery(serializers.Serializer[Any]):
     origin = serializers.ChoiceField(Origin.choices, required=False, default=Origin.USER)
     collection = serializers.IntegerField(required=False, default=None, min_value=1)
     firing = serializers.BooleanField(required=False, default=False, help_text="Only those that fire.")
+
+    def validate_collection(self, value: int | None) -> int | None:
+        if value is not None and not Collection.objects.filter(pk=value).exists():
+            raise ValidationError(f"There is no collection {value}.")
+        return value
 
 
 class Alerts(ApiView):

@@ -35,5 +35,6 @@ def _stored(place: int, row: Any, shape: str, author: Any) -> RowResult:
         found = SHAPES[shape].read(row)
         score, is_new = write_score(draft=found.draft, author=author)
     except ScoreError as error:
-        return RowResult(place, error=str(error))
+        # A message that quotes half a character could not be sent.
+        return RowResult(place, error=str(error).encode("utf-8", "replace").decode())
     return RowResult(place, score.pk, is_new, found.ignored)
