@@ -43,6 +43,7 @@ def test_the_running_sums_are_those_of_the_ledger(alice, mallory, priced):
     of_mallory = make_budget(user=mallory)
     price = {"usage": Usage(1_000, 0), "duration_seconds": 1.0, "prompt_name": "", "prompt_sha256": ""}
     judge = CallData(purpose=Purpose.JUDGE, model=MODEL, cost_usd=Decimal("0.002"), **price)
+    vectors = CallData(purpose=Purpose.EMBEDDING, model=MODEL, cost_usd=Decimal("0.001"), **price)
     unknown = CallData(purpose=Purpose.QUESTION, model="fake/unheard-of", **price)
     turn = answer(start(alice))
     answer(start(mallory))
@@ -51,15 +52,16 @@ def test_the_running_sums_are_those_of_the_ledger(alice, mallory, priced):
     record_calls(calls=[judge], turn_id=turn.pk)
     record_calls(calls=[judge, unknown], origin="EVALUATION")
     record_calls(calls=[judge], origin="SYNTHETIC")
+    record_calls(calls=[vectors], origin="API", user_id=alice.pk)
 
     kept = {
         budget: BudgetMonth.objects.values_list("spent_usd", "unknown_calls").get(budget=budget)
         for budget in (everything, of_group, of_alice, of_mallory)
     }
     assert kept == {
-        everything: (3 * ANSWER_USD + Decimal("0.004"), 1),
-        of_group: (ANSWER_USD, 0),
-        of_alice: (ANSWER_USD, 0),
+        everything: (3 * ANSWER_USD + Decimal("0.005"), 1),
+        of_group: (ANSWER_USD + Decimal("0.001"), 0),
+        of_alice: (ANSWER_USD + Decimal("0.001"), 0),
         of_mallory: (ANSWER_USD, 0),
     }
     assert {budget: ledger_of(budget, this_month()) for budget in kept} == kept

@@ -74,7 +74,7 @@ def test_server_s_vectors_are_counted_and_priced(alice, priced):
     assert [len(item["embedding"]) for item in body["data"]] == [64, 64]
     call = LLMCall.objects.get()
     assert body["usage"] == {"prompt_tokens": call.input_tokens, "total_tokens": call.input_tokens}
-    assert (call.purpose, call.origin, call.model) == ("embedding", "API", "fake/embed-64")
+    assert (call.purpose, call.origin, call.model, call.user) == ("embedding", "API", "fake/embed-64", alice)
     assert call.cost_usd > 0
 
 

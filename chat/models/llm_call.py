@@ -1,5 +1,6 @@
 """A request to a model: its tokens, the price that applied, the cost, and how certain the cost is."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
@@ -47,6 +48,15 @@ class LLMCall(models.Model):
         null=True,
         blank=True,
         help_text="What the call was made for. Empty: what its turn was asked for.",
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        help_text="Whose budget it counts for, of a call without a turn. Empty: that of everything alone.",
     )
     purpose = models.CharField(max_length=10, choices=CallPurpose)
     model = models.CharField(max_length=200, help_text='"provider/model" as asked for.')
@@ -99,6 +109,8 @@ class LLMCall(models.Model):
         indexes = [
             # cost by time
             models.Index(fields=["-created_at"], name="chat_llmcall_created"),
+            # those of an account that is deleted; few calls name one
+            models.Index(fields=["user"], condition=Q(user__isnull=False), name="chat_llmcall_user"),
         ]
 
     def __str__(self) -> str:

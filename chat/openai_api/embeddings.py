@@ -46,7 +46,7 @@ class Embeddings(OpenAIView):
         check_budgets(user_id=user.pk, models=[row.name])
         # This thread would keep its connection for as long as the server works.
         connections.close_all()
-        embedded = embed_documents(embedder, texts, origin=Origin.API)
+        embedded = embed_documents(embedder, texts, origin=Origin.API, user_id=user.pk)
         data = [
             {"object": "embedding", "index": index, "embedding": packed(vector) if is_packed else vector.tolist()}
             for index, vector in enumerate(embedded.vectors)

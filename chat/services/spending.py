@@ -51,8 +51,8 @@ RETURNING kept.budget_id
 """
 
 # What counts. For everything: all calls but those of synthetic traffic, which nobody paid, and those of imported
-# answers, which were paid elsewhere. For a user or the members of a group: the calls of their questions, and not what
-# others let judges or evaluations do with the answers.
+# answers, which were paid elsewhere. For a user or the members of a group: the calls of their questions and those that
+# they made without one, such as vectors by the API, and not what others let judges or evaluations do with the answers.
 LEDGER_SQL = """
 SELECT COALESCE(sum(call.cost_usd), 0), count(*) FILTER (WHERE call.cost_usd IS NULL)
   FROM chat_llmcall AS call
@@ -63,6 +63,8 @@ SELECT COALESCE(sum(call.cost_usd), 0), count(*) FILTER (WHERE call.cost_usd IS 
    AND COALESCE(call.origin, turn.origin) <> 'SYNTHETIC'
    AND NOT (call.origin IS NULL AND call.purpose <> 'judge' AND turn.import_key > '')
    AND (%(scope)s = 'EVERYTHING'
+        OR call.user_id = %(user_id)s
+        OR call.user_id IN (SELECT user_id FROM auth_user_groups WHERE group_id = %(group_id)s)
         OR (call.origin IS NULL
             AND turn.origin IN ('USER', 'API')
             AND call.purpose IN ('answer', 'rewrite', 'rerank', 'embedding')
@@ -91,15 +93,15 @@ def any_budgets() -> bool:
     return Budget.objects.exists()
 
 
-def spend(calls: Sequence[LLMCall], *, turn: Turn | None = None) -> None:
+def spend(calls: Sequence[LLMCall], *, turn: Turn | None = None, user_id: int | None = None) -> None:
     """Add stored calls to the budgets that they count for, in the caller's transaction, as late in it as can be: the
-    budgets' rows stay locked to its end. `turn`: whose answer they made; None: they count for everything alone.
+    budgets' rows stay locked to its end. `turn`: whose answer they made; without one they count for `user_id`, which
+    they name, or for everything alone.
 
     No query without budgets, else three or four.
     """
     if not any_budgets():
         return
-    user_id = None
     if turn is not None:
         BudgetHold.objects.filter(turn=turn).delete()
         if turn.origin in (Origin.USER, Origin.API):

@@ -152,15 +152,22 @@ def finish_turn(
     return True
 
 
-def record_calls(*, calls: Sequence[CallData], turn_id: int | None = None, origin: str | None = None) -> None:
+def record_calls(
+    *,
+    calls: Sequence[CallData],
+    turn_id: int | None = None,
+    origin: str | None = None,
+    user_id: int | None = None,
+) -> None:
     """Store calls that were made beside an answer, such as a judge's; they are no part of what the turn cost.
 
     `origin` says what they were made for. None: what the turn was asked for, so that calls without a turn need one.
+    `user_id`: whose budget they count for besides that of everything.
     """
     with transaction.atomic():
-        rows = LLMCall.objects.bulk_create([_call_row(turn_id, call, origin) for call in calls])
+        rows = LLMCall.objects.bulk_create([_call_row(turn_id, call, origin, user_id) for call in calls])
         if origin != Origin.SYNTHETIC:
-            spend(rows)
+            spend(rows, user_id=user_id)
         ids = [row.pk for row in rows]
         transaction.on_commit(partial(calls_recorded.send_robust, sender=LLMCall, call_ids=ids))
 
@@ -249,7 +256,7 @@ def _hit_rows(turn: Turn, result: AnswerResult, *, forget: bool) -> list[Hit]:
     ]
 
 
-def _call_row(turn_id: int | None, call: CallData, origin: str | None = None) -> LLMCall:
+def _call_row(turn_id: int | None, call: CallData, origin: str | None = None, user_id: int | None = None) -> LLMCall:
     usage: dict[str, Any] = (
         {
             "input_tokens": call.usage.input_tokens,
@@ -265,6 +272,7 @@ def _call_row(turn_id: int | None, call: CallData, origin: str | None = None) ->
     return LLMCall(
         turn_id=turn_id,
         origin=origin,
+        user_id=user_id,
         purpose=call.purpose,
         model=call.model,
         response_model=call.response_model,
