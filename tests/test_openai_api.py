@@ -213,12 +213,9 @@ def test_config_and_model_are_asked_by_name(client, llm):
     assert list(Turn.objects.order_by("pk").values_list("model", flat=True)) == ["fake/echo"] * 3
 
 
-@pytest.mark.parametrize("name", ["gpt-4o", "hidden", "careful:9", "ragsite/fake/nothing", "ragsite/nowhere/x", "\x00"])
-def test_model_that_there_is_not_is_not_found(client, name):
-    make_config(name="hidden")
-
+def test_model_that_there_is_not_is_not_found(client):
     with pytest.raises(openai.NotFoundError) as refused:
-        ask(client, QUESTION, model=name)
+        ask(client, QUESTION, model="gpt-4o")
 
     assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
     assert not Turn.objects.exists()
@@ -318,36 +315,6 @@ def test_failure_in_a_stream_is_an_error_in_it(client, llm):
     assert Turn.objects.get().status == "FAILED"
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status", "code"),
-    [
-        ("POST", "/v1/chat/completions", "{", 400, "parse_error"),
-        ("POST", "/v1/chat/completions", "[" * 100_000, 400, "parse_error"),
-        ("POST", "/v1/chat/completions", "[]", 400, None),
-        ("POST", "/v1/chat/completions", f'"{"x" * 6_000_000}"', 413, "request_too_large"),
-        ("GET", "/v1/chat/completions", None, 405, "method_not_allowed"),
-        ("POST", "/v1/models", "{}", 405, "method_not_allowed"),
-        ("POST", "/v1/responses", "{}", 404, "unknown_url"),
-        ("GET", "/v1/models/", None, 404, "unknown_url"),
-    ],
-    ids=lambda value: value if isinstance(value, str) and len(value) < 30 else "",
-)
-def test_whatever_is_wrong_has_the_same_shape(url, alice, method, path, body, status, code):
-    token = {"Authorization": f"Bearer {secret_of(alice)}"}
-    kinds = {"Content-Type": "application/json", "Accept": "text/event-stream"}
-
-    response = httpx2.request(method, url + path, headers=token | kinds, content=body)
-
-    assert response.status_code == status, response.text
-    error = response.json()["error"]
-    assert (set(error), error["type"], error["code"]) == (
-        {"message", "type", "param", "code"},
-        "invalid_request_error",
-        code,
-    )
-    assert error["message"]
-
-
 def test_nobody_who_waits_for_a_model_holds_a_connection(client, llm):
     gate = threading.Event()
     llm.enqueue(*[Reply(GREEN, gate=gate)] * 6)
@@ -404,21 +371,6 @@ def test_tokens_that_a_server_does_not_count_are_estimated_and_say_so(client, ll
     assert completion.usage.total_tokens > 0
     assert completion.usage.prompt_tokens_details is None
     assert completion.usage.completion_tokens_details is None
-
-
-def test_tokens_are_counted_in_detail_where_the_server_does(client, llm):
-    usage = {
-        "prompt_tokens": 100,
-        "completion_tokens": 20,
-        "total_tokens": 120,
-        "prompt_tokens_details": {"cached_tokens": 64},
-        "completion_tokens_details": {"reasoning_tokens": 12},
-    }
-    llm.enqueue(Reply(GREEN, usage=usage))
-
-    completion = ask(client, QUESTION)
-
-    assert completion.usage.model_dump(exclude_unset=True) == usage
 
 
 def test_answer_without_a_model_costs_no_tokens(client):
