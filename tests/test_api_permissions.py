@@ -8,21 +8,10 @@ import pytest
 from django.db import transaction
 from django.urls import get_resolver
 
-from chat.models import Turn
-from chat.services.tokens import make_token
-from monitoring.models import Export, Score, Webhook, WebhookDelivery
 from tests.api_clients import api_client
-from tests.experimented import make_draft
-from tests.factories import (
-    make_config,
-    make_conversation,
-    make_document,
-    make_feedback,
-    make_item,
-    make_run,
-    make_turn,
-)
-from tests.review_rows import make_member, make_review_item, make_version
+from tests.api_things import make_things
+from tests.factories import make_conversation, make_turn
+from tests.review_rows import make_member
 
 pytestmark = pytest.mark.django_db
 
@@ -132,7 +121,7 @@ GET    /api/v1/monitoring/turns/                                      read      
 GET    /api/v1/alerts/                                                read       n n y y y
 GET    /api/v1/judge-rules/                                           read       n n y y y
 GET    /api/v1/judge-versions/                                        read       n n y y y
-GET    /api/v1/judge-versions/{judge}/                                read       n n y y y
+GET    /api/v1/judge-versions/{version}/                              read       n n y y y
 
 GET    /api/v1/exports/                                               admin      n n n y y
 POST   /api/v1/exports/                                               admin      n n n y y
@@ -174,37 +163,7 @@ def people(alice, mallory, staff):
 
 @pytest.fixture
 def things(alice):
-    """The ids of one of each thing."""
-    conversation = make_conversation(user=alice)
-    turn = make_turn(conversation=conversation)
-    make_feedback(turn=turn, user=alice)
-    document = make_document()
-    item = make_item([document])
-    hook = Webhook.objects.create(name="Chat", url="https://hooks.example.com/x", events=["flag.raised"], secret="")
-    delivery = WebhookDelivery.objects.create(
-        webhook=hook, event="flag.raised", event_id="1", payload={}, status="FAILED"
-    )
-    return {
-        "token": make_token(user=alice, name="a program", scopes=["read"])[0].pk,
-        "collection": document.collection_id,
-        "document": document.pk,
-        "conversation": conversation.pk,
-        "turn": turn.pk,
-        "waiting": make_turn(conversation=make_conversation(user=alice), status=Turn.Status.PENDING).pk,
-        "config": make_config().pk,
-        "score": Score.objects.create(
-            turn=turn, name="tone", annotator_kind="CODE", value=0.5, source=Score.Source.API, author=alice
-        ).pk,
-        "review": make_review_item(turn).pk,
-        "dataset": item.dataset_id,
-        "item": item.pk,
-        "run": make_run().pk,
-        "experiment": make_draft().pk,
-        "judge": make_version().pk,
-        "export": Export.objects.create().pk,
-        "webhook": hook.pk,
-        "delivery": delivery.pk,
-    }
+    return make_things(alice)
 
 
 def asked(client, method: str, path: str) -> str:

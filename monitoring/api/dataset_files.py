@@ -110,6 +110,7 @@ class ExportItems(ApiView):
     """A version of a dataset as a file."""
 
     access = {"GET": Access(Scope.READ, "monitoring.view_dataset")}
+    other_errors = {"GET": ("422",)}  # there is no such version
 
     @extend_schema(
         operation_id="export_dataset",
