@@ -286,6 +286,23 @@ def test_row_that_cannot_be_says_why_and_costs_itself_only(alice, shape, row, re
     assert Score.objects.get().name == "good"
 
 
+def test_many_rows_are_stored_with_few_queries_and_the_later_of_two_counts(alice, django_assert_max_num_queries):
+    turns = [own_turn(alice) for _ in range(5)]
+    rows = [{"traceId": str(turn.pk), "name": "x", "value": 0.5} for turn in turns]
+    client, address = api_client(alice), f"{SCORES}import/?shape=langfuse"
+    rows.append(rows[0] | {"value": 1})
+
+    with django_assert_max_num_queries(14):
+        first = client.post(address, rows, format="json").json()
+    again = client.post(address, rows[:2], format="json").json()
+
+    assert [row["is_new"] for row in first["results"]] == [True] * 5 + [False]
+    assert first["results"][0]["score_id"] == first["results"][5]["score_id"]
+    assert [row["is_new"] for row in again["results"]] == [False, False]
+    assert sorted(Score.objects.values_list("value", flat=True)) == [0.5] * 5
+    assert Score.objects.get(turn=turns[0]).updated_at > Score.objects.get(turn=turns[0]).created_at
+
+
 @pytest.mark.parametrize(
     ("query", "body"), [("", []), ("?shape=langfuse", []), ("?shape=other", [{}]), ("?shape=phoenix", [{}] * 1001)]
 )

@@ -16,7 +16,7 @@ from chat.api.idempotency import IDEMPOTENCY_KEY, once
 from chat.api.view import ApiView
 from chat.models.api import Scope
 from monitoring.api.queries import RangeQuery, asked
-from monitoring.models import Score
+from monitoring.models import JudgeVersion, Score
 from monitoring.models.judging import ScoreQuerySet
 from monitoring.scoring.access import readable_by, sent_by
 from monitoring.scoring.shapes import kind_of
@@ -175,12 +175,16 @@ def found(request: Request, wanted: dict[str, Any]) -> ScoreQuerySet:
         "conversation": "turn__conversation",
         "name": "name",
         "source": "source",
-        "judge": "judge_version__judge",
         "label": "label",
         "since": "created_at__gte",
         "until": "created_at__lt",
     }
-    return readable_by(request.user).filter(**{columns[name]: value for name, value in wanted.items()})
+    rows = readable_by(request.user)
+    if judge := wanted.pop("judge", ""):
+        # Looked up before, so that a judge without verdicts is known at once.
+        versions = JudgeVersion.objects.filter(judge=judge).values_list("pk", flat=True)
+        rows = rows.filter(judge_version__in=list(versions))
+    return rows.filter(**{columns[name]: value for name, value in wanted.items()})
 
 
 def for_list(scores: ScoreQuerySet) -> ScoreQuerySet:

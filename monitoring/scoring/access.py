@@ -1,12 +1,12 @@
 """Who may score what, and see which scores."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 
 from chat.models import Conversation, Turn
-from monitoring.exceptions import ScoreError
 from monitoring.models import Score
 from monitoring.models.judging import ScoreQuerySet
 from monitoring.reviewing.opinions import hidden_from
@@ -30,21 +30,16 @@ def sent_by(user: Any) -> ScoreQuerySet:
     return Score.objects.by_programs().filter(author=user.pk, turn__conversation__deleted_at__isnull=True)
 
 
-def turn_to_score(user: Any, turn_id: int) -> Turn:
-    """Return a turn that a user may score: one of their own, or any with the permission. Raises ScoreError."""
+def turns_to_score(user: Any, turn_ids: Collection[int]) -> dict[int, Turn]:
+    """Return those of these turns that a user may score, by id: their own, or any with the permission. One query."""
     turns = Turn.objects.filter(conversation__deleted_at__isnull=True)
-    turn = (turns if user.has_perm(SCORE_ANY) else turns.visible_to(user)).filter(pk=turn_id).first()
-    if turn is None:
-        raise ScoreError(f"There is no turn {turn_id}, or you may not score it.")
-    return turn
+    return (turns if user.has_perm(SCORE_ANY) else turns.visible_to(user)).in_bulk(turn_ids)
 
 
-def last_turn_to_score(user: Any, conversation_id: UUID) -> Turn:
-    """Return the last turn of a conversation that a user may score as a whole. Raises ScoreError."""
+def last_turns_to_score(user: Any, conversation_ids: Collection[UUID]) -> dict[UUID, Turn]:
+    """Return the last turn of each of these conversations that a user may score as a whole. One query."""
     conversations = Conversation.objects.filter(deleted_at__isnull=True)
     found = conversations if user.has_perm(SCORE_ANY) else conversations.visible_to(user)
-    turns = Turn.objects.current().filter(conversation__in=found.filter(pk=conversation_id))
-    turn = turns.order_by("-position").first()
-    if turn is None:
-        raise ScoreError(f"There is no conversation {conversation_id} with a turn, or you may not score it.")
-    return turn
+    turns = Turn.objects.current().filter(conversation__in=found.filter(pk__in=conversation_ids))
+    last = turns.order_by("conversation", "-position").distinct("conversation")
+    return {turn.conversation_id: turn for turn in last}

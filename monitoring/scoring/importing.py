@@ -1,12 +1,12 @@
 """Scores of another system, row by row: each is stored, or says why not. A row costs itself only."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from monitoring.exceptions import ScoreError
-from monitoring.scoring.shapes import SHAPES
-from monitoring.scoring.writing import write_score
+from monitoring.scoring.shapes import SHAPES, Read
+from monitoring.scoring.writing import write_scores
 
 MOST_ROWS = 1000
 
@@ -23,18 +23,30 @@ class RowResult:
     error: str = ""
 
 
-def import_scores(*, rows: Iterable[Any], shape: str, author: Any) -> list[RowResult]:
+def import_scores(*, rows: Sequence[Any], shape: str, author: Any) -> list[RowResult]:
     """Store rows in the shape of "langfuse" or "phoenix", and return what became of each, in their order."""
-    return [_stored(place, row, shape, author) for place, row in enumerate(rows)]
+    read = [_read(row, shape) for row in rows]
+    good = [(place, one) for place, one in enumerate(read) if isinstance(one, Read)]
+    results = {place: _failed(place, one) for place, one in enumerate(read) if isinstance(one, ScoreError)}
+    written = write_scores(drafts=[one.draft for _, one in good], author=author)
+    for (place, one), stored in zip(good, written, strict=True):
+        if isinstance(stored, ScoreError):
+            results[place] = _failed(place, stored)
+        else:
+            score, is_new = stored
+            results[place] = RowResult(place, score.pk, is_new, one.ignored)
+    return [results[place] for place in range(len(rows))]
 
 
-def _stored(place: int, row: Any, shape: str, author: Any) -> RowResult:
+def _read(row: Any, shape: str) -> Read | ScoreError:
+    if not isinstance(row, Mapping):
+        return ScoreError("A score is an object.")
     try:
-        if not isinstance(row, Mapping):
-            raise ScoreError("A score is an object.")
-        found = SHAPES[shape].read(row)
-        score, is_new = write_score(draft=found.draft, author=author)
+        return SHAPES[shape].read(row)
     except ScoreError as error:
-        # A message that quotes half a character could not be sent.
-        return RowResult(place, error=str(error).encode("utf-8", "replace").decode())
-    return RowResult(place, score.pk, is_new, found.ignored)
+        return error
+
+
+def _failed(place: int, error: ScoreError) -> RowResult:
+    # A message that quotes half a character could not be sent.
+    return RowResult(place, error=str(error).encode("utf-8", "replace").decode())

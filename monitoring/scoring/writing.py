@@ -7,22 +7,26 @@ the same name and identifier, a score takes the earlier one's place.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from chat.models import Turn
 from monitoring.exceptions import ScoreError
 from monitoring.models import Score
 from monitoring.models.judging import FALSE, TRUE
-from monitoring.scoring.access import last_turn_to_score, turn_to_score
+from monitoring.scoring.access import last_turns_to_score, turns_to_score
 from monitoring.signals import scores_written
 
 Annotator = Score.Annotator
+Key = tuple[UUID | int | None, str, str]  # of an author's score: of what, name, identifier
+SAID = ("turn", "value", "label", "explanation", "annotator_kind", "details", "updated_at")
 NAME_CHARS, LABEL_CHARS, IDENTIFIER_CHARS, EXPLANATION_CHARS, METADATA_CHARS = 60, 40, 100, 10_000, 10_000
 
 
@@ -49,22 +53,77 @@ def yes_or_no(answer: bool) -> tuple[float, str]:
 def write_score(*, draft: ScoreDraft, author: Any) -> tuple[Score, bool]:
     """Store a score, and return it with whether it is new. Raises ScoreError for what cannot be one, or where the
     author may not score it."""
-    check_draft(draft)
-    turn = _target(draft, author)
-    of = {"conversation_id": turn.conversation_id} if draft.conversation_id else {"turn": turn, "conversation": None}
-    said = {
-        "turn": turn,
-        "value": draft.value,
-        "label": draft.label,
-        "explanation": draft.explanation,
-        "annotator_kind": draft.annotator_kind,
-        "details": {"metadata": dict(draft.metadata)} if draft.metadata else {},
-    }
-    score, is_new = Score.objects.update_or_create(
-        source=Score.Source.API, name=draft.name, author=author, identifier=draft.identifier, **of, defaults=said
-    )
-    transaction.on_commit(partial(scores_written.send_robust, sender=Score, score_ids=[score.pk]))
-    return score, is_new
+    [written] = write_scores(drafts=[draft], author=author)
+    if isinstance(written, ScoreError):
+        raise written
+    return written
+
+
+def write_scores(*, drafts: Sequence[ScoreDraft], author: Any) -> list[tuple[Score, bool] | ScoreError]:
+    """Store scores, and return for each what was stored and whether it is new, or why it is none. Of two that say the
+    same of the same, the later one counts. Six queries at most, however many."""
+    try:
+        return _written(drafts, author)
+    except IntegrityError:  # somebody sent one of them at the same moment; it is there by now
+        return _written(drafts, author)
+
+
+@transaction.atomic
+def _written(drafts: Sequence[ScoreDraft], author: Any) -> list[tuple[Score, bool] | ScoreError]:
+    problems = [_problem(draft) for draft in drafts]
+    sound = [draft for draft, problem in zip(drafts, problems, strict=True) if problem is None]
+    turns = turns_to_score(author, {draft.turn_id for draft in sound if draft.turn_id is not None})
+    wholes = last_turns_to_score(author, {draft.conversation_id for draft in sound if draft.conversation_id})
+    there = _there(author, sound, turns, wholes)
+    before, said = set(there), dict[Key, Score]()
+    results: list[tuple[Score, bool] | ScoreError] = []
+    for draft, problem in zip(drafts, problems, strict=True):
+        turn = wholes.get(draft.conversation_id) if draft.conversation_id else turns.get(draft.turn_id or 0)
+        if problem or turn is None:
+            results.append(problem or ScoreError("There is no such turn or conversation, or you may not score it."))
+            continue
+        key = (draft.conversation_id or draft.turn_id, draft.name, draft.identifier)
+        is_new = key not in there
+        said[key] = there.setdefault(key, Score(source=Score.Source.API, author=author))
+        _say(said[key], draft, turn)
+        results.append((said[key], is_new))
+    Score.objects.bulk_create(score for key, score in said.items() if key not in before)
+    Score.objects.bulk_update((score for key, score in said.items() if key in before), SAID)
+    if said:
+        ids = [score.pk for score in said.values()]
+        transaction.on_commit(partial(scores_written.send_robust, sender=Score, score_ids=ids))
+    return results
+
+
+def _problem(draft: ScoreDraft) -> ScoreError | None:
+    try:
+        check_draft(draft)
+    except ScoreError as error:
+        return error
+    return None
+
+
+def _there(
+    author: Any, drafts: Sequence[ScoreDraft], turns: Mapping[int, Turn], wholes: Mapping[UUID, Turn]
+) -> dict[Key, Score]:
+    """Return the author's scores whose place these may take, held for this transaction."""
+    scores = Score.objects.by_programs().filter(author=author.pk, name__in={draft.name for draft in drafts})
+    of = Q(turn__in=turns, conversation__isnull=True) | Q(conversation__in=wholes)
+    return {_key(score): score for score in scores.filter(of).order_by("pk").select_for_update()}
+
+
+def _key(score: Score) -> Key:
+    return (score.conversation_id or score.turn_id, score.name, score.identifier)
+
+
+def _say(score: Score, draft: ScoreDraft, turn: Turn) -> None:
+    """Write into a score what was sent."""
+    score.turn, score.conversation_id = turn, draft.conversation_id
+    score.name, score.identifier = draft.name, draft.identifier
+    score.value, score.label, score.explanation = draft.value, draft.label, draft.explanation
+    score.annotator_kind = draft.annotator_kind
+    score.details = {"metadata": dict(draft.metadata)} if draft.metadata else {}
+    score.updated_at = timezone.now()
 
 
 def delete_score(*, score: Score) -> None:
@@ -104,9 +163,3 @@ def _check_storable(what: str, text: str) -> None:
         raise ScoreError(f"The {what} holds half a character (a lone surrogate).") from None
     if "\x00" in text or "\\u0000" in text:
         raise ScoreError(f"The {what} holds a NUL character.")
-
-
-def _target(draft: ScoreDraft, author: Any) -> Turn:
-    if draft.conversation_id is not None:
-        return last_turn_to_score(author, draft.conversation_id)
-    return turn_to_score(author, draft.turn_id or 0)
