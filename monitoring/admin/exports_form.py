@@ -30,6 +30,7 @@ class ExportForm(forms.Form):
         label="Format",
         choices=[(name, one.title) for name, one in FORMATS.items()],
         widget=UnfoldAdminSelectWidget,
+        help_text="JSONL and Parquet hold everything, nested; CSV has one flat row a turn.",
     )
     users = forms.ChoiceField(
         choices=Export.Users.choices,
@@ -44,7 +45,7 @@ class ExportForm(forms.Form):
         help_text="Questions, answers, hits, comments and explanations. Without them numbers are left.",
     )
     origin = forms.ChoiceField(
-        choices=Origin.choices,
+        choices=[(origin, origin) for origin in Origin.values],
         initial=Origin.USER,
         widget=UnfoldAdminSelectWidget,
         help_text="Origins are never mixed in one file.",

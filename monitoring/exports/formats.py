@@ -24,11 +24,9 @@ class Format:
 
 
 FORMATS: dict[str, Format] = {
-    "jsonl": Format("jsonl", "JSONL: one turn a line, everything nested; can be imported", "application/jsonl"),
-    "csv": Format("csv", "CSV: one turn a row, flat, for spreadsheets", "text/csv; charset=utf-8"),
-    "parquet": Format(
-        "parquet", "Parquet: typed columns, for data frames; can be imported", "application/vnd.apache.parquet"
-    ),
+    "jsonl": Format("jsonl", "JSONL, can be imported", "application/jsonl"),
+    "csv": Format("csv", "CSV, for spreadsheets", "text/csv; charset=utf-8"),
+    "parquet": Format("parquet", "Parquet, can be imported", "application/vnd.apache.parquet"),
 }
 
 
