@@ -55,4 +55,6 @@ class ApiSchema(AutoSchema):
             statuses.append("404")
         if self.method in ("POST", "PUT", "PATCH"):
             statuses += ["413", "415", "422"]
+        if any(getattr(parameter, "name", "") == "Idempotency-Key" for parameter in self.get_override_parameters()):
+            statuses.append("409")
         return statuses + list(getattr(self.view, "other_errors", {}).get(self.method, ()))
