@@ -188,6 +188,23 @@ def test_scores_of_programs_are_in_no_figure_of_judges(staff):
     assert (by_label["odd"]["scored"], by_label["odd"]["unscored"]) == (0, 1)
 
 
+def test_admin_lists_labels_of_programs_apart_from_what_failed(client, staff):
+    turn = make_turn()
+    send(staff, turn=turn.pk, name="tone", label="friendly", identifier="by category")
+    make_verdict(turn=turn, value=None, error="The model failed.")
+    client.force_login(staff)
+
+    def listed(**query):
+        page = client.get("/admin/monitoring/score/", query).text
+        return {name for name in ("friendly", "The model failed.") if name in page}
+
+    assert listed() == {"friendly", "The model failed."}
+    assert listed(verdict="label") == {"friendly"}
+    assert listed(verdict="failed") == {"The model failed."}
+    score = Score.objects.by_programs().get()
+    assert "by category" in client.get(f"/admin/monitoring/score/{score.pk}/change/").text
+
+
 # --- Shapes of other systems -----------------------------------------------------------------------------------------
 def bring(user, shape, rows):
     address = f"{SCORES}import/?shape={shape}"
