@@ -5,7 +5,7 @@ from datetime import timedelta
 from ipaddress import ip_address, ip_network
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.test import override_settings
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -17,8 +17,15 @@ from monitoring.models import Webhook, WebhookDelivery
 from monitoring.tasks import sweep_webhooks
 from monitoring.webhooks import background, calling
 from monitoring.webhooks.addresses import check, read_url
-from monitoring.webhooks.managing import change_webhook, forget_old, rotate_secret, send_again, send_test
-from monitoring.webhooks.outbox import TASK, Happening, note
+from monitoring.webhooks.managing import (
+    change_webhook,
+    delete_webhook,
+    forget_old,
+    rotate_secret,
+    send_again,
+    send_test,
+)
+from monitoring.webhooks.outbox import TASK, Happening, listeners, note
 from monitoring.webhooks.sending import send_due
 from ragsite.prepare import EVERY_MINUTE
 from tests.factories import make_turn
@@ -432,6 +439,33 @@ def test_two_workers_at_once_send_each_event_once(receiver):
     assert len(sent) == 9
     assert all(sent.count(one) == 3 for one in set(sent))  # once for each webhook
     assert not WebhookDelivery.objects.exclude(status=Status.DELIVERED, attempts=1).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_webhook_is_not_deleted_while_something_is_written_for_it(receiver):
+    hook, _ = make_hook(receiver.url())
+    refused = []
+
+    def delete():
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = 100")
+            delete_webhook(webhook=hook)
+        except OperationalError as error:
+            refused.append(str(error))
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        note("flag.raised", listeners("flag.raised"), [Happening("1", {})])
+        thread = threading.Thread(target=delete)
+        thread.start()
+        thread.join(30)
+
+    assert "lock timeout" in refused[0]
+    assert hook.deliveries.count() == 1
+    delete_webhook(webhook=hook)
+    assert not WebhookDelivery.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -15,7 +15,7 @@ from monitoring.admin import webhook_changes
 from monitoring.admin.webhook_form import WebhookForm
 from monitoring.models import Webhook
 from monitoring.models.webhooks import TEST_EVENT
-from monitoring.webhooks.managing import change_webhook, make_webhook
+from monitoring.webhooks.managing import change_webhook, delete_webhook, make_webhook
 
 STATES = {"on": "success", "failing": "danger", "switched itself off": "danger", "off": "warning"}
 FOLDER = "admin/monitoring/webhook"
@@ -75,6 +75,9 @@ class WebhookAdmin(PageAdmin):
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """None: there are few, and one that is deleted takes its log along."""
         return {}
+
+    def delete_model(self, request: HttpRequest, obj: Webhook) -> None:
+        delete_webhook(webhook=obj)
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

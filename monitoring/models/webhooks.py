@@ -41,10 +41,6 @@ def live_origins() -> list[str]:
 
 
 class WebhookQuerySet(models.QuerySet["Webhook"]):
-    def listening_to(self, event: str) -> "WebhookQuerySet":
-        """Those that are told of an event."""
-        return self.filter(is_active=True, events__contains=[event])
-
     def free(self, now: datetime) -> "WebhookQuerySet":
         """Those that nobody sends to at the moment, and that did not fail a moment ago."""
         return self.filter(Q(held_until=None) | Q(held_until__lte=now), is_active=True)

@@ -60,8 +60,10 @@ def change_webhook(*, webhook: Webhook, **fields: Any) -> Webhook:
 
 
 def delete_webhook(*, webhook: Webhook) -> None:
-    """Delete a webhook with its log."""
-    webhook.delete()
+    """Delete a webhook with its log, once nobody writes to it any more."""
+    with transaction.atomic():
+        for locked in Webhook.objects.select_for_update().filter(pk=webhook.pk):
+            locked.delete()
 
 
 def rotate_secret(*, webhook: Webhook) -> str:
