@@ -4,6 +4,7 @@ import bz2
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -243,3 +244,10 @@ def test_old_counts_and_replies_are_removed(alice):
 
     assert sweep_api() == 2
     assert KeptReply.objects.get().key == "key-2"
+
+
+def test_counting_a_request_waits_for_no_disk():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relpersistence FROM pg_class WHERE relname = 'chat_apiuse'")
+
+        assert cursor.fetchone() == ("u",), "kept in no log, which a commit would wait for"
