@@ -32,7 +32,11 @@ class OpenApiFile(SpectacularAPIView):
 def _made(media_type: str) -> tuple[bytes, str]:
     """Return the file in a form that the view has, and its ETag."""
     (renderer,) = (kind for kind in OpenApiFile.renderer_classes if kind.media_type == media_type)
-    # the library has no types here
-    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
-    content: bytes = renderer().render(schema, renderer_context={})
+    content: bytes = renderer().render(_described(), renderer_context={})
     return content, f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+@lru_cache
+def _described() -> Any:
+    # the library has no types here
+    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import yaml
 from django.core.management import call_command
 from django.test import Client
 
@@ -22,8 +21,8 @@ def test_file_is_current(made):
     assert OPENAPI.read_text() == made, "Write it anew: .venv/bin/python manage.py spectacular --file docs/openapi.yaml"
 
 
-def test_every_operation_has_a_name_and_says_how_it_fails(made):
-    schema = yaml.safe_load(made)
+def test_every_operation_has_a_name_and_says_how_it_fails(client):
+    schema = client.get("/api/schema/", headers={"Accept": "application/json"}).json()
 
     assert schema["openapi"].startswith("3.1")
     names = []
@@ -34,10 +33,10 @@ def test_every_operation_has_a_name_and_says_how_it_fails(made):
     assert len(names) == len(set(names))
 
 
-def test_file_is_served_to_everybody_in_either_form_and_not_again_to_who_has_it(client):
-    as_yaml, as_json = client.get("/api/schema/"), client.get("/api/schema/", headers={"Accept": "application/json"})
+def test_file_is_served_to_everybody_and_not_again_to_who_has_it(client, made):
+    as_yaml = client.get("/api/schema/")
 
-    assert yaml.safe_load(as_yaml.content)["paths"].keys() == as_json.json()["paths"].keys()
+    assert as_yaml.content.decode() == made
     assert client.get("/api/schema/", headers={"If-None-Match": as_yaml["ETag"]}).status_code == 304
 
 
