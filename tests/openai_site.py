@@ -23,6 +23,7 @@ GREEN = "Press the green button [1]."
 def scripted_site(settings: Any, llm: FakeLLM) -> Iterator[FakeLLM]:
     """Let the scripted server be the model of the default config, and fill a collection "manuals"."""
     llm.reset()
+    llm.script = None
     settings.PROVIDERS = {"fake": Provider("fake", llm.base_url)}
     settings.LLM_MAX_ATTEMPTS = 1
     cache.clear()  # of the lists of models

@@ -3,6 +3,7 @@ exceptions that it raises."""
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import openai
@@ -124,6 +125,17 @@ def test_history_goes_on_with_its_conversation(client, llm):
     assert [turn.given_history for turn in turns] == [None, None, None]
     asked = llm.chat_requests[-1].body["messages"]
     assert [message["content"] for message in asked[1:-1]] == [QUESTION, GREEN, "And stopped?", "The red one [1]."]
+
+
+def test_two_who_go_on_at_the_same_moment_are_both_answered(client, llm):
+    llm.script = lambda request: Reply(GREEN)
+    ask(client, QUESTION)
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: ask(client, QUESTION, GREEN, "How is the pump stopped?"), range(2)))
+
+    assert [answer.choices[0].message.content for answer in answers] == [GREEN] * 2
+    assert Turn.objects.filter(status="DONE", question="How is the pump stopped?").count() == 2
 
 
 def test_history_from_elsewhere_is_what_the_answer_is_given_on(client, llm):

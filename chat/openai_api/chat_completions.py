@@ -48,7 +48,8 @@ class ChatCompletions(OpenAIView):
         connections.close_all()
         if wanted.is_streamed:
             response = StreamingHttpResponse(
-                stream(turn.pk, reply, asked, with_usage=wanted.with_usage), content_type="text/event-stream"
+                stream(turn.pk, reply, asked, with_usage=wanted.with_usage, request_id=self.request_id),
+                content_type="text/event-stream",
             )
             response["Cache-Control"] = "no-cache"
             response["X-Accel-Buffering"] = "no"
@@ -100,7 +101,7 @@ async def wait(turn_id: int) -> None:
             leave(turn_id)
 
 
-async def stream(turn_id: int, reply: Reply, asked: Asked, *, with_usage: bool) -> AsyncIterator[str]:
+async def stream(turn_id: int, reply: Reply, asked: Asked, *, with_usage: bool, request_id: str) -> AsyncIterator[str]:
     """Yield the pieces of an answer as it comes."""
     without_usage = {"usage": None} if with_usage else {}  # the last piece has it
     is_ended, sent = False, ""
@@ -120,8 +121,8 @@ async def stream(turn_id: int, reply: Reply, asked: Asked, *, with_usage: bool) 
                         yield reply.chunk({"content": text}, **without_usage)
         try:
             turn = await in_database(finished, turn_id, asked)
-        except AnswerFailedError as error:
-            yield event(told(error)[1])
+        except Exception as error:  # it is too late for a status; what nobody foresaw is logged
+            yield event(told(error, request_id=request_id)[1])
             return
         yield reply.chunk({}, finish_reason(turn), ragsite=reply.details(turn), **without_usage)
         if with_usage:

@@ -53,9 +53,9 @@ class AnswerFailedError(Exception):
 
 
 def openai_error(error: Exception, context: dict[str, Any]) -> Response:
-    """Return the reply to an error; one that nobody foresaw is logged."""
+    """Return the reply to an error."""
     set_rollback()
-    status, body = told(error)
+    status, body = told(error, request_id=getattr(context.get("view"), "request_id", ""))
     headers: dict[str, str] = {}
     if header := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = header
@@ -66,12 +66,12 @@ def openai_error(error: Exception, context: dict[str, Any]) -> Response:
     return Response(body, status=status, headers=headers)
 
 
-def told(error: Exception) -> tuple[int, dict[str, Any]]:
-    """Return the status and the body of an error."""
+def told(error: Exception, *, request_id: str = "") -> tuple[int, dict[str, Any]]:
+    """Return the status and the body of an error; one that nobody foresaw is logged."""
     status, kind, code, param = _classified(error)
     message = str(getattr(error, "detail", "") or error)
     if status == 500 and code == "internal":
-        logger.error("request of OpenAI's protocol failed", exc_info=error)
+        logger.error("request of OpenAI's protocol failed", exc_info=error, extra={"request_id": request_id})
         message = "Something went wrong on the server; the error is in its log."
     elif status == 413:
         message = "The request is larger than this server takes."

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
@@ -31,6 +32,12 @@ class OpenAIView(ApiView):
     authentication_classes = [TokenAuthentication]
     content_negotiation_class = AlwaysJson  # type: ignore[assignment] # the stubs take it for a text
 
+    request_id = ""
+
+    def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().setup(request, *args, **kwargs)
+        self.request_id = f"req_{uuid.uuid4().hex}"  # also in the log, where something failed
+
     def get_exception_handler(self) -> Any:
         return openai_error
 
@@ -38,7 +45,7 @@ class OpenAIView(ApiView):
         """Add an id of the request, and how many are left in this minute under the names that OpenAI has for it."""
         response = super().finalize_response(request, response, *args, **kwargs)
         if isinstance(response, HttpResponseBase):
-            response["x-request-id"] = f"req_{uuid.uuid4().hex}"
+            response["x-request-id"] = self.request_id
             if self.limits:
                 response["x-ratelimit-limit-requests"] = self.limits["RateLimit-Limit"]
                 response["x-ratelimit-remaining-requests"] = self.limits["RateLimit-Remaining"]

@@ -64,7 +64,7 @@ def ask_for_client(*, user: Any, asked: Asked, choices: Choices) -> Turn:
     try:
         with transaction.atomic():
             found = _named(user, asked.client_id) if asked.client_id else _standing_at(user, before, asked)
-            turn = _go_on(user, found, before, asked, choices) if found else _begin(user, asked, choices)
+            turn = _put(user, found, before, asked, choices)
             values = {"before_sha256": before, "after_sha256": "", "asked_at": timezone.now()}
             rows = ClientConversation.objects.filter(conversation=turn.conversation_id)
             if not (found and rows.update(**values)):
@@ -122,6 +122,17 @@ def _standing_at(user: Any, before: str, asked: Asked) -> Conversation | None:
         if is_here and last and last.is_finished:
             return row.conversation
     return None
+
+
+def _put(user: Any, found: Conversation | None, before: str, asked: Asked, choices: Choices) -> Turn:
+    if found is None:
+        return _begin(user, asked, choices)
+    try:
+        return _go_on(user, found, before, asked, choices)
+    except ConversationBusyError:
+        if asked.client_id:
+            raise
+        return _begin(user, asked, choices)  # another request was there at the same moment
 
 
 def _begin(user: Any, asked: Asked, choices: Choices) -> Turn:
