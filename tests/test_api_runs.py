@@ -137,6 +137,14 @@ def test_results_have_interval_n_and_what_is_unscored(client):
     assert results["items"] == 4
 
 
+def test_results_that_one_has_are_not_sent_again(client):
+    run = measured_run((1.0, 0.5))
+    for address in (f"{RUNS}{run.pk}/", f"{RUNS}{run.pk}/results/"):
+        etag = client.get(address)["ETag"]
+
+        assert client.get(address, headers={"If-None-Match": etag}).status_code == 304
+
+
 def test_items_of_a_run_come_with_rankings_and_scores(client, django_assert_max_num_queries):
     run = measured_run((1.0, 0.5, 0.0))
 

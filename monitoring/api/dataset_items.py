@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -11,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
+from chat.api.etags import tagged
 from chat.api.fields import FIELDS
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
 from chat.api.view import ApiView
@@ -144,9 +146,9 @@ class OneDatasetItem(ApiView):
     access = {"GET": VIEW, "PUT": CHANGE, "DELETE": CHANGE}
 
     @extend_schema(operation_id="get_dataset_item", responses=DatasetItemSerializer)
-    def get(self, request: Request, item_id: int) -> Response:
+    def get(self, request: Request, item_id: int) -> HttpResponseBase:
         """Return an item, also one that is not in the newest version any more."""
-        return Response(shown_item(item_id))
+        return tagged(request, shown_item(item_id))
 
     @extend_schema(operation_id="correct_dataset_item", request=NewItemSerializer, responses=DatasetItemSerializer)
     def put(self, request: Request, item_id: int) -> Response:

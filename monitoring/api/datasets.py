@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 from django.db.models import ProtectedError
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -11,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
+from chat.api.etags import tagged
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
 from chat.api.problems import ConflictError
 from chat.api.view import ApiView, checked
@@ -102,9 +104,9 @@ class OneDataset(ApiView):
     other_errors = {"DELETE": ("409",)}
 
     @extend_schema(operation_id="get_dataset", responses=DatasetSerializer)
-    def get(self, request: Request, dataset_id: int) -> Response:
+    def get(self, request: Request, dataset_id: int) -> HttpResponseBase:
         """Return a dataset."""
-        return Response(_shown(dataset_id))
+        return tagged(request, _shown(dataset_id))
 
     @extend_schema(operation_id="describe_dataset", request=DescriptionSerializer, responses=DatasetSerializer)
     def patch(self, request: Request, dataset_id: int) -> Response:

@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
+from chat.api.etags import tagged
 from chat.api.view import ApiView
 from monitoring.api.experiments import VIEW
 from monitoring.experiments.results import latest_results
@@ -102,7 +103,7 @@ class ExperimentResults(ApiView):
     access = {"GET": VIEW}
 
     @extend_schema(operation_id="get_experiment_results", responses=ExperimentResultsSerializer)
-    def get(self, request: Request, experiment_id: int) -> Response:
+    def get(self, request: Request, experiment_id: int) -> HttpResponseBase:
         """Return what is known of an experiment, with its verdict, as of this minute."""
         experiment = get_object_or_404(Experiment, pk=experiment_id)
-        return Response(ExperimentResultsSerializer(latest_results(experiment)).data)
+        return tagged(request, ExperimentResultsSerializer(latest_results(experiment)).data)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Prefetch
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -12,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
+from chat.api.etags import tagged
 from chat.api.view import ApiView, checked
 from chat.models.api import Scope
 from chat.models.conversation import Origin
@@ -136,9 +138,9 @@ class OneExperiment(ApiView):
     access = {"GET": VIEW}
 
     @extend_schema(operation_id="get_experiment", responses=ExperimentSerializer)
-    def get(self, request: Request, experiment_id: int) -> Response:
+    def get(self, request: Request, experiment_id: int) -> HttpResponseBase:
         """Return an experiment."""
-        return _shown(experiment_id)
+        return tagged(request, _shown(experiment_id).data)
 
 
 class Starting(ApiView):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -9,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
+from chat.api.etags import tagged
 from chat.api.view import ApiView
 from chat.models.api import Scope
 from monitoring.api.figures import IntervalSerializer
@@ -153,10 +155,10 @@ class OneJudgeVersion(ApiView):
     access = {"GET": Access(Scope.READ, "monitoring.view_judgeversion")}
 
     @extend_schema(operation_id="get_judge_version", responses=JudgeVersionSerializer)
-    def get(self, request: Request, version_id: int) -> Response:
+    def get(self, request: Request, version_id: int) -> HttpResponseBase:
         """Return a version of a judge with its agreement with reviewers."""
         [version] = _known([get_object_or_404(JudgeVersion, pk=version_id)])
-        return Response(JudgeVersionSerializer(version).data)
+        return tagged(request, JudgeVersionSerializer(version).data)
 
 
 def _known(versions: list[Any]) -> list[Any]:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from django.db.models import Exists, OuterRef
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -14,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
+from chat.api.etags import tagged
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
 from chat.api.problems import ConflictError
 from chat.api.view import ApiView, checked
@@ -94,9 +96,9 @@ class OneReview(ApiView):
     access = {"GET": VIEW}
 
     @extend_schema(operation_id="get_review", responses=WholeReviewSerializer)
-    def get(self, request: Request, item_id: int) -> Response:
+    def get(self, request: Request, item_id: int) -> HttpResponseBase:
         """Return a conversation under review, as far as one may see it; this reserves nothing."""
-        return Response(shown(request.user, item_id))
+        return tagged(request, shown(request.user, item_id))
 
 
 class NextReview(ApiView):

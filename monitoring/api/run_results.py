@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from chat.api.etags import tagged
 from chat.api.fields import FIELDS
 from chat.api.view import ApiView
 from monitoring.api.figures import IntervalSerializer
@@ -120,9 +122,9 @@ class RunResults(ApiView):
     access = {"GET": VIEW}
 
     @extend_schema(operation_id="get_run_results", responses=ResultsSerializer)
-    def get(self, request: Request, run_id: int) -> Response:
+    def get(self, request: Request, run_id: int) -> HttpResponseBase:
         """Return the measures of a run, each with its interval and n, of the whole and of parts of the dataset."""
-        return Response(ResultsSerializer(_said(summarise(run_for(run_id), worst=0))).data)
+        return tagged(request, ResultsSerializer(_said(summarise(run_for(run_id), worst=0))).data)
 
 
 class RunItems(ApiView):

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.admin.models import ADDITION
 from django.db import transaction
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -12,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
+from chat.api.etags import tagged
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
 from chat.api.problems import ConflictError
 from chat.api.view import ApiView, checked
@@ -168,9 +170,9 @@ class OneRun(ApiView):
     access = {"GET": VIEW}
 
     @extend_schema(operation_id="get_run", responses=RunSerializer)
-    def get(self, request: Request, run_id: int) -> Response:
+    def get(self, request: Request, run_id: int) -> HttpResponseBase:
         """Return a run: how far it is."""
-        return Response(RunSerializer(run_for(run_id)).data)
+        return tagged(request, RunSerializer(run_for(run_id)).data)
 
 
 class Cancelling(ApiView):

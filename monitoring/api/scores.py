@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -11,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
+from chat.api.etags import tagged
 from chat.api.fields import FIELDS
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
 from chat.api.view import ApiView
@@ -157,9 +159,9 @@ class OneScore(ApiView):
     access = {"GET": Access(Scope.READ), "DELETE": Access(Scope.SCORE)}
 
     @extend_schema(operation_id="get_score", responses=ScoreSerializer)
-    def get(self, request: Request, score_id: int) -> Response:
+    def get(self, request: Request, score_id: int) -> HttpResponseBase:
         """Return a score that one may see."""
-        return Response(_shown(readable_by(request.user), score_id))
+        return tagged(request, _shown(readable_by(request.user), score_id))
 
     @extend_schema(operation_id="delete_score", responses={204: OpenApiResponse(description="Deleted.")})
     def delete(self, request: Request, score_id: int) -> Response:
