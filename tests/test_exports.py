@@ -10,11 +10,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from chat.models import Turn
+from chat.models import Conversation, Feedback, Hit, ImplicitSignal, LLMCall, Turn
 from monitoring.exceptions import ExportError
 from monitoring.exports.choice import read_choice
 from monitoring.exports.records import Reader
 from monitoring.exports.shape import SCHEMA, TURN
+from monitoring.models import Score
 from tests.exported import ASKED, export, lines_of, make_full_turns
 from tests.factories import make_config, make_conversation, make_turn
 
@@ -71,7 +72,7 @@ def test_without_texts_only_numbers_are_left(tmp_path):
 
     content = export(tmp_path / "turns.jsonl", "--without-texts", "--users", "none").read_text()
 
-    for text in ("days", "Thirty", "not thirty", "no source", "too long", "It was here", "ada", "rita"):
+    for text in ("days", "Thirty", "not thirty", "no source", "too long", "It was here", "Good morning", "ada", "rita"):
         assert text not in content
     assert lines_of(tmp_path / "turns.jsonl")[0]["scores"][0]["value"] == 0.5
 
@@ -140,6 +141,10 @@ def test_filters_are_those_of_the_list_of_turns():
     assert found(collection=str(first.collection_id)) == [first.pk, second.pk]
     assert found(since=(ASKED + timedelta(hours=1)).isoformat()) == [second.pk, failed.pk]
     assert found(until=(ASKED + timedelta(hours=1)).isoformat()) == [first.pk]
+    Turn.objects.filter(pk=second.pk).update(import_key="17")
+    Conversation.objects.filter(pk=second.conversation_id).update(import_source="the old site")
+    assert found(imported="*") == found(imported="the old site") == [second.pk]
+    assert found(imported="-") == [first.pk, failed.pk]
 
 
 @pytest.mark.parametrize(
@@ -150,6 +155,7 @@ def test_filters_are_those_of_the_list_of_turns():
         ({"origin": "NOBODY"}, "There are: USER, API"),
         ({"collection": "123456"}, "There is no collection 123456"),
         ({"vote": "maybe"}, "There are: up, down, none"),
+        ({"imported": "acme"}, "There is no source of imports “acme”"),
         ({"colour": "red"}, "There is no filter colour"),
     ],
 )
@@ -200,3 +206,29 @@ def test_no_half_file_is_left_when_an_export_fails(tmp_path):
         call_command("export_turns", str(tmp_path / "turns.jsonl"), "--collection", "None")
 
     assert list(tmp_path.iterdir()) == []
+
+
+# Which say nothing of the answer, or are told in another way.
+NOT_EXPORTED = {
+    Turn: {"stop_requested_at", "heartbeat_at", "import_key", "conversation_id", "config_id", "collection_id"},
+    Hit: {"id", "turn_id", "chunk_id", "document_id", "document_title"},
+    LLMCall: {"id", "turn_id", "origin", "user_id"},
+    Feedback: {"id", "turn_id", "user_id"},
+    ImplicitSignal: {"id", "turn_id", "user_id"},
+    Score: {"id", "turn_id", "conversation_id", "judge_version_id", "rule_id", "reviewer_id", "author_id", "retry_at"},
+}
+SHAPES = {
+    Turn: set(TURN) | {"replaces_id"},
+    Hit: set(TURN["hits"].fields),
+    LLMCall: set(TURN["calls"].fields),
+    Feedback: set(TURN["feedback"].fields),
+    ImplicitSignal: set(TURN["signals"].fields),
+    Score: set(TURN["scores"].fields),
+}
+
+
+@pytest.mark.parametrize("model", list(SHAPES), ids=lambda model: model.__name__)
+def test_every_column_is_exported_or_left_out_on_purpose(model):
+    columns = {field.attname for field in model._meta.concrete_fields}
+
+    assert columns - SHAPES[model] - NOT_EXPORTED[model] == set()

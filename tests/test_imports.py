@@ -84,8 +84,8 @@ def test_what_is_known_here_is_taken_and_what_is_not_is_said(tmp_path, capsys):
     assert (turn.config, turn.conversation.user) == (config, user)
     assert turn.conversation.import_source == "the old site"
     assert turn.import_key == str(first.pk)
-    assert "1 judge versions" in out
-    assert "1 documents of hits are not here" in out
+    assert "1 judge version." in out
+    assert "Not here: 1 document of hits" in out
 
 
 def test_config_of_the_same_name_that_answers_otherwise_is_another_one(tmp_path):

@@ -92,6 +92,12 @@ class PipelineConfigAdmin(PageAdmin):
     def offered(self, config: PipelineConfig) -> str:
         return "offered" if config.is_offered else ""
 
+    def get_fieldsets(self, request: HttpRequest, obj: PipelineConfig | None = None) -> Any:
+        """Of a config of which the model alone is known, nothing else."""
+        if obj and obj.import_source and not obj.prompt:
+            return ((None, {"fields": (("name", "version"), "description", "model")}),)
+        return super().get_fieldsets(request, obj)
+
     def get_readonly_fields(self, request: HttpRequest, obj: PipelineConfig | None = None) -> tuple[str, ...]:
         return ("name", "version") if obj else ("version",)
 

@@ -18,8 +18,8 @@ from monitoring.exports.formats import FORMATS
 from monitoring.judges.criteria import CRITERIA
 from monitoring.models import Export
 
-# Which the form has no field for: the pages of topics and experiments lead here.
-HIDDEN = ("topic", "variant")
+# Which the form has no field for: pages of topics and experiments and the list of turns lead here.
+HIDDEN = ("topic", "variant", "imported")
 _ANY = [("", "All")]
 
 
@@ -82,6 +82,7 @@ class ExportForm(forms.Form):
     )
     topic = forms.CharField(required=False, widget=forms.HiddenInput)
     variant = forms.CharField(required=False, widget=forms.HiddenInput)
+    imported = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

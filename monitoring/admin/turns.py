@@ -83,7 +83,7 @@ class TopicFilter(ListFilter):
 _PLACE = ChatTurnAdmin.list_filter.index(VoteFilter) + 1
 
 # Filters of the list that an export has not, and the search.
-_NO_EXPORT = ("q", "mode", "status__exact", "answer", "unknown_cost", "replaced", "imported")
+_NO_EXPORT = ("q", "mode", "status__exact", "answer", "unknown_cost", "replaced")
 
 admin.site.unregister(Turn)
 

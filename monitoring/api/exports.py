@@ -52,6 +52,9 @@ class FiltersSerializer(RangeQuery):
     failing = serializers.ChoiceField(FAILING, required=False, help_text="Wrong, as a judge says by this.")
     topic = serializers.IntegerField(required=False, min_value=1, max_value=MOST_ID)
     variant = serializers.IntegerField(required=False, min_value=1, max_value=MOST_ID)
+    imported = serializers.CharField(
+        required=False, max_length=100, help_text='From this source; "*": from anywhere; "-": asked here.'
+    )
 
 
 class ExportSerializer(serializers.ModelSerializer[Export]):

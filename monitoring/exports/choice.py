@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from chat.models import Collection, PipelineConfig, Turn
+from chat.models import Collection, Conversation, PipelineConfig, Turn
 from chat.models.conversation import Origin
 from chat.models.turn import TurnQuerySet
 from chat.services.turn_choices import NO_COLLECTION, OUTCOMES, VOTES, read_time
@@ -29,7 +29,9 @@ NAMES = (
     "failing",
     "topic",
     "variant",
+    "imported",
 )
+ASKED_HERE, IMPORTED = "-", "*"  # beside the names of sources, which are never one of these
 UNFINISHED = (Turn.Status.PENDING, Turn.Status.STREAMING)
 
 
@@ -121,6 +123,15 @@ def _variant(value: str) -> tuple[Q, str]:
     return counted_for(variant), f"variant “{variant.name}” of “{variant.experiment}”"
 
 
+def _imported(value: str) -> tuple[Q, str]:
+    if value == ASKED_HERE:
+        return Q(import_key=""), "asked here"
+    if value == IMPORTED:
+        return Q(import_key__gt=""), "imported"
+    _one_of("source of imports", value, Conversation.objects.import_sources())
+    return Q(import_key__gt="", conversation__import_source=value), f"imported from {value}"
+
+
 _READERS = {
     "collection": _collection,
     "config": _config,
@@ -130,6 +141,7 @@ _READERS = {
     "failing": _failing,
     "topic": _topic,
     "variant": _variant,
+    "imported": _imported,
 }
 
 
@@ -150,7 +162,7 @@ def _found(rows: Any, name: str, value: str) -> Any:
 
 def _one_of(name: str, value: str, allowed: Any) -> None:
     if value not in allowed:
-        raise ExportError(f"There is no {name} “{value}”. There are: {', '.join(allowed)}.")
+        raise ExportError(f"There is no {name} “{value}”. There are: {', '.join(allowed) or 'none'}.")
 
 
 def _time(name: str, text: str) -> datetime | None:

@@ -28,7 +28,7 @@ class Kind(Enum):
     PRICE = "dollars per million tokens"  # 6 digits after the point
     FLAG = "true or false"
     TIME = "time"  # UTC
-    JSON = "object"
+    JSON = "object or list"
     TEXTS = "list of texts"
     ONE = "object with fields"
     MANY = "list of objects"
@@ -202,6 +202,7 @@ TURN: Mapping[str, Field] = {
     "question": _text(personal=True),
     "answer": _text(personal=True),
     "search_query": _text(personal=True),
+    "given_history": Field(Kind.JSON, personal=True),
     "config": Field(Kind.ONE, needed=True, fields=CONFIG),
     "collection": _text(200),
     "search_mode": _word(SearchMode, needed=False),

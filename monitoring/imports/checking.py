@@ -49,7 +49,7 @@ def _checked(value: Any, one: Field, path: str) -> Any:
     return [checked(row, one.fields or {}, f"{path}.{place}") for place, row in enumerate(rows)]
 
 
-def _is(value: Any, kind: type, words: str, path: str) -> Any:
+def _is(value: Any, kind: type | tuple[type, ...], words: str, path: str) -> Any:
     if not isinstance(value, kind):
         raise LineError(f"{path} is not {words}: {_shown(value)}")
     return value
@@ -116,13 +116,13 @@ def as_time(value: Any, path: str) -> datetime:
         raise LineError(f"{path} is no time: {_shown(value)}") from error
 
 
-def _object(value: Any, path: str) -> Record:
+def _object(value: Any, path: str) -> Any:
     if isinstance(value, str):  # as Parquet has it
         try:
             value = json.loads(value)
         except ValueError as error:
             raise LineError(f"{path} is no JSON") from error
-    found: Record = _is(value, dict, "an object", path)
+    found = _is(value, (dict, list), "an object or a list", path)
     if "\\u0000" in json.dumps(found):
         raise LineError(f"{path} holds the character NUL, which cannot be stored")
     return found

@@ -1,10 +1,10 @@
 """Rows written by COPY, which keeps the times that they have: a model's own would be those of the import."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection
-from django.db.models import Model
+from django.db.models import JSONField, Model
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -26,10 +26,11 @@ def copy_rows(model: type[Model], rows: Sequence[Mapping[str, Any]]) -> None:
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(model._meta.db_table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
+    of_json = {field.attname for field in model._meta.concrete_fields if isinstance(field, JSONField)}
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
-            copy.write_row(_values(row[name] for name in columns))
+            copy.write_row([_value(row[name], is_json=name in of_json) for name in columns])
 
 
-def _values(values: Iterable[Any]) -> list[Any]:
-    return [Jsonb(value) if isinstance(value, dict) else value for value in values]
+def _value(value: Any, *, is_json: bool) -> Any:
+    return Jsonb(value) if is_json and value is not None else value

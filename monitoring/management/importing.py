@@ -48,9 +48,10 @@ class ImportCommand(BaseCommand):
         self.stdout.write(summary)
         for name, count in report.made.items():
             if count:
-                self.stdout.write(f"Made, since they were not known here: {count:,} {name}.")
+                self.stdout.write(f"Made, as not known here: {_counted(count, name)}.")
         if report.unknown_documents:
-            self.stdout.write(f"{report.unknown_documents:,} documents of hits are not here; their texts are kept.")
+            documents = _counted(report.unknown_documents, "documents of hits")
+            self.stdout.write(f"Not here: {documents}; the texts of the hits are kept.")
         if report.added:
             asked = f"Asked from {report.first:%Y-%m-%d %H:%M} to {report.last:%Y-%m-%d %H:%M} UTC."
             self.stdout.write(
@@ -61,6 +62,13 @@ class ImportCommand(BaseCommand):
             raise CommandError(
                 "Some lines were left out: see the reasons above. The others were imported.", returncode=1
             )
+
+
+def _counted(count: int, names: str) -> str:
+    """Return a number of things, which `names` names in the plural."""
+    first, _, rest = names.partition(" of ")
+    name = first if count != 1 else first.removesuffix("s")
+    return f"{count:,} {name}{f' of {rest}' if rest else ''}"
 
 
 def add_source(parser: ArgumentParser, *, default: str) -> None:

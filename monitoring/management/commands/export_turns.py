@@ -46,6 +46,9 @@ class Command(BaseCommand):
         parser.add_argument("--failing", default="", metavar="CRITERION", help="judges say that it is wrong")
         parser.add_argument("--topic", default="", metavar="ID", help="as in the address of its page")
         parser.add_argument("--variant", default="", metavar="ID", help="of an experiment, as in its links")
+        parser.add_argument(
+            "--imported", default="", metavar="SOURCE", help='from it; "*": from anywhere; "-": asked here'
+        )
         parser.add_argument("--without-texts", action="store_true", help="numbers, names and times only")
         parser.add_argument(
             "--users",
