@@ -10,8 +10,10 @@ import threading
 import time
 from datetime import timedelta
 from decimal import Decimal
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -361,11 +363,10 @@ def test_a_process_that_is_ended_is_resumed_and_pays_nothing_twice(dataset, conf
         assert f"--resume {run.pk}" in said.decode()
     EvaluationRun.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=1))  # as if time had passed
 
-    again = subprocess.run(
-        [*command, "--resume", str(run.pk), "--json", "-"], cwd=ROOT, env=environment, capture_output=True, check=True
-    )
+    again = StringIO()
+    call_command("evaluate", "--resume", str(run.pk), "--json", "-", stdout=again)
 
-    (figures,) = json.loads(again.stdout)
+    (figures,) = json.loads(again.getvalue())
     assert (figures["items"], figures["failed"], figures["status"]) == (12, 0, "DONE")
     prompts = [request.last_user_message for request in fake_llm.chat_requests]
     assert len(prompts) == 12 + (asked - len(finished))  # what was on its way when it was killed
