@@ -54,7 +54,9 @@ class ApiSchema(AutoSchema):
         if "{" in self.path:
             statuses.append("404")
         if self.method in ("POST", "PUT", "PATCH"):
-            statuses += ["413", "415", "422"]
+            statuses += ["413", "415"]
+        if self.method != "GET":
+            statuses.append("422")
         if any(getattr(parameter, "name", "") == "Idempotency-Key" for parameter in self.get_override_parameters()):
             statuses.append("409")
         return statuses + list(getattr(self.view, "other_errors", {}).get(self.method, ()))
