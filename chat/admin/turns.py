@@ -73,7 +73,7 @@ class TurnAdmin(LongListAdmin, RecordAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Turn]:
         turns: QuerySet[Turn] = super().get_queryset(request)
-        return turns.defer("answer") if is_view(request, "changelist") else turns
+        return turns.defer("answer", "given_history") if is_view(request, "changelist") else turns
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Turn], search_term: str
