@@ -29,7 +29,7 @@ def signed_in(*groups):
 
 @pytest.fixture
 def operator():
-    return signed_in("operator", "reviewer")
+    return signed_in("operator")
 
 
 @pytest.fixture

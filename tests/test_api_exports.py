@@ -18,9 +18,8 @@ EXPORTS = "/api/v1/exports/"
 
 @pytest.fixture
 def operator():
-    """An operator who reads turns, as reviewers and operators do."""
     user = make_user()
-    user.groups.set(Group.objects.filter(name__in=["operator", "reviewer"]))
+    user.groups.set(Group.objects.filter(name="operator"))
     return user
 
 

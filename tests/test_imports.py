@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from chat.models import Collection, Conversation, LLMCall, PipelineConfig, Turn
-from chat.services.conversations import delete_conversation
+from chat.services.conversations import ask, delete_conversation
 from chat.services.spending import recount
 from monitoring.models import JudgeVersion, Score
 from monitoring.reports import Filters, read, refresh
@@ -194,6 +194,19 @@ def test_texts_that_their_user_deleted_here_do_not_come_back(tmp_path):
     first.refresh_from_db()
     assert first.question == ""
     assert Turn.objects.filter(question="How many days?").count() == 0
+
+
+def test_imported_conversation_goes_on_here_by_the_default_config(tmp_path):
+    make_full_turns()
+    file = export(tmp_path / "turns.jsonl", "--users", "names")
+    remove_all()
+    default = make_config(is_default=True)
+    call_command("import_turns", str(file))
+    talk = Conversation.objects.get(title="How many days?")
+
+    turn = ask(conversation=talk, question="And next year?")
+
+    assert (turn.config, turn.position, turn.import_key, turn.conversation.user.username) == (default, 2, "", "ada")
 
 
 def test_reports_count_what_was_imported_in_its_own_time(tmp_path):

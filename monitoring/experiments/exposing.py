@@ -57,12 +57,13 @@ def counts_from(experiment: Planned) -> datetime:
 
 
 def _unexposed(experiment: Experiment) -> TurnQuerySet:
-    """Return the finished turns that an experiment may count, of units without an exposure."""
+    """Return the finished turns that an experiment may count, of units without an exposure. No imported ones: where
+    they were answered, nothing was assigned."""
     is_user = experiment.unit == Experiment.Unit.USER
     unit = OuterRef("conversation__user_id" if is_user else "conversation_id")
     exposed = Exposure.objects.filter(experiment=experiment, unit_key=Cast(unit, CharField()))
     return (
-        Turn.objects.filter(origin=experiment.origin, conversation__config__isnull=True)
+        Turn.objects.filter(origin=experiment.origin, conversation__config__isnull=True, import_key="")
         .filter(config__in=experiment.variants.values("config"))
         .exclude(status__in=[Turn.Status.PENDING, Turn.Status.STREAMING])
         .exclude(Exists(exposed))
