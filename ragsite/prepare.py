@@ -114,11 +114,11 @@ def make_administrator() -> str:
 
 
 def ingest_handbook() -> None:
-    """Take in docs/ as the sample knowledge base, when there is no collection at all."""
-    if Collection.objects.exists():
+    """Take in docs/, or another folder, as the sample knowledge base, when there is no collection at all."""
+    if not settings.SAMPLE_DOCUMENTS or Collection.objects.exists():
         return
     try:
-        call_command("ingest", str(settings.BASE_DIR / "docs"), collection=HANDBOOK, stdout=sys.stderr)
+        call_command("ingest", settings.SAMPLE_DOCUMENTS, collection=HANDBOOK, stdout=sys.stderr)
     except CommandError as error:  # the site works without its handbook
         logger.warning("the handbook could not be taken in whole: %s", error)
 

@@ -142,6 +142,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "chat:home"
 LOGOUT_REDIRECT_URL = "account_login"
 ADMIN_PASSWORD = env.str("RAGSITE_ADMIN_PASSWORD", "")  # of the administrator made at the first start
+SAMPLE_DOCUMENTS = env.str("RAGSITE_SAMPLE_DOCUMENTS", str(BASE_DIR / "docs"))  # a folder; empty: none
 SIGNUP_OPEN = env.bool("RAGSITE_SIGNUP", True)
 ACCOUNT_ADAPTER = "ragsite.accounts.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "ragsite.accounts.SocialAccountAdapter"

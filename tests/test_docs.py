@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from django.core.management import get_commands
 
+from chat.ingest.readers import FoundFile, read, walk
+from chat.ingest.source import ReadOptions, ReadProblem
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/*.md")])
 # Read by uvicorn, not by us.
@@ -112,3 +115,12 @@ def test_each_requirement_is_pinned():
         }
 
         assert wanted <= pinned
+
+
+def test_handbook_can_be_taken_in_whole():
+    found = [one for one in walk([ROOT / "docs"]) if isinstance(one, FoundFile)]
+
+    read_ones = [document for one in found for document in read(one, ReadOptions())]
+
+    assert [one for one in read_ones if isinstance(one, ReadProblem)] == []
+    assert len(read_ones) >= len([*(ROOT / "docs").glob("**/*.md")])
