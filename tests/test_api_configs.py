@@ -1,5 +1,6 @@
 """Pipeline configs, models, embedders, prices, and who one is, by the API."""
 
+from base64 import b64encode
 from datetime import UTC, datetime
 
 import pytest
@@ -37,6 +38,15 @@ def test_configs_are_listed_with_their_use(staff, config, django_assert_num_quer
     assert client.get(f"{CONFIGS}{config.pk}/").json()["embedder"] == "local/all-MiniLM-L6-v2"
 
 
+@pytest.mark.parametrize("place", ["", "x", "2026-01-01"])
+def test_made_up_cursor_is_refused(staff, place):
+    cursor = b64encode(f"p={place}".encode()).decode()
+
+    body = assert_problem(api_client(staff).get(CONFIGS, {"cursor": cursor}), 400, "invalid")
+
+    assert [error["field"] for error in body["errors"]] == ["cursor"]
+
+
 def test_copy_is_changed_and_made_the_default(staff, config):
     make_turn(config=config)
     client = api_client(staff)
@@ -66,6 +76,7 @@ def test_copy_is_changed_and_made_the_default(staff, config):
         ({"top_k": 0}, "top_k"),
         ({"top_k": "many"}, "top_k"),
         ({"embedder": "fake/none"}, "embedder"),
+        ({"embedder": "\x00"}, "embedder"),
         ({"model": "nobody/none"}, "model"),
         ({"prompt": "answer_v99"}, "prompt"),
         ({"query_count": 3}, "query_count"),

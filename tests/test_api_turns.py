@@ -120,7 +120,8 @@ def test_list_of_turns_is_filtered(alice, turn):
 
 
 @pytest.mark.parametrize(
-    "query", ["status=GONE", "since=yesterday", "conversation=1", "limit=0", "cursor=x", "fields=id,nope"]
+    "query",
+    ["status=GONE", "since=yesterday", "conversation=1", "limit=0", "cursor=x", "cursor=cD0y", "fields=id,nope"],
 )
 def test_what_cannot_be_filtered_by_is_named(alice, turn, query):
     name = query.partition("=")[0]

@@ -15,6 +15,7 @@ from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.fields import FIELDS
 from chat.api.history import note_addition, note_change
+from chat.api.named import NamedField
 from chat.api.problems import ConflictError
 from chat.api.view import ApiView, checked
 from chat.models import Embedder, PipelineConfig
@@ -28,7 +29,7 @@ VIEW, ADD, CHANGE = (f"chat.{what}_pipelineconfig" for what in ("view", "add", "
 class ConfigSerializer(serializers.ModelSerializer[PipelineConfig]):
     """A pipeline config."""
 
-    embedder = serializers.SlugRelatedField(slug_field="name", queryset=Embedder.objects.all())
+    embedder = NamedField(slug_field="name", queryset=Embedder.objects.all())
     is_used = serializers.BooleanField(read_only=True, help_text="It has answered.")
 
     class Meta:

@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError as InvalidPlaceError
+from django.db import DataError
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
+
+NO_CURSOR = "Not a cursor of this list; begin again without one."
 
 
 class Pages(CursorPagination):
@@ -31,7 +35,16 @@ class Pages(CursorPagination):
         try:
             return super().decode_cursor(request)
         except NotFound as error:
-            raise ValidationError({"cursor": "Not a cursor of this list; begin again without one."}) from error
+            raise ValidationError({"cursor": NO_CURSOR}) from error
+
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> Any:
+        """Return the page; ValidationError for a cursor whose place is none that these rows are ordered by."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, OverflowError, InvalidPlaceError, DataError) as error:
+            if self.cursor_query_param not in request.query_params:
+                raise
+            raise ValidationError({"cursor": NO_CURSOR}) from error
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Return how the OpenAPI file describes a page."""

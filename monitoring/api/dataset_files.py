@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
+from chat.api.named import NamedField
 from chat.api.view import ApiView, checked
 from chat.models import Collection
 from chat.models.api import Scope
@@ -33,7 +34,7 @@ class FileSerializer(serializers.Serializer[Any]):
 
     file = serializers.FileField(help_text="CSV or JSONL.")
     dataset = serializers.CharField(max_length=60, help_text="Made where there is none of that name.")
-    collection = serializers.SlugRelatedField(
+    collection = NamedField(
         slug_field="name",
         queryset=Collection.objects.all(),
         required=False,
