@@ -1,5 +1,6 @@
 """How operations are described in the OpenAPI file: each with the errors that it can answer with."""
 
+import re
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
@@ -32,6 +33,10 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 class ApiSchema(AutoSchema):
     """Adds scope, permission and the errors that any operation of its kind has."""
+
+    def get_summary(self) -> str:
+        """Return how the docstring begins: what the pages of the API show beside an address."""
+        return re.split(r"[.:;] ", " ".join(super().get_description().split()))[0].rstrip(".")
 
     # drf-spectacular's signature, which differs from that of its own base
     def get_description(self) -> str:  # type: ignore[override]
