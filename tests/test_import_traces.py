@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 
 from chat.exceptions import ConfigurationError
 from chat.models import Conversation, Feedback, PipelineConfig, Turn
@@ -16,6 +17,7 @@ from monitoring.judging.backfills import order_backfill
 from monitoring.judging.worker import work_on_due
 from monitoring.models import Flag, Score
 from monitoring.reports import Filters, read
+from tests.factories import make_dataset
 from tests.judged import make_rule
 
 pytestmark = pytest.mark.django_db
@@ -270,3 +272,22 @@ def test_text_of_a_question_is_found(value, text):
 )
 def test_vote_in_any_usual_words(value, vote):
     assert vote_of(value) == vote
+
+
+def test_foreign_config_is_offered_nowhere_and_its_page_shows_what_is_known(tmp_path, client, staff):
+    call_command("import_traces", write(tmp_path, LINE))
+    config = PipelineConfig.objects.get(import_source="acme")
+    make_dataset()
+    client.force_login(staff)
+
+    page = client.get(reverse("admin:chat_pipelineconfig_change", args=[config.pk])).content.decode()
+    start = client.get(reverse("admin:monitoring_evaluationrun_add")).content.decode()
+    default = client.post(reverse("admin:chat_pipelineconfig_default", args=[config.pk]), follow=True)
+
+    assert "This is how acme answered" in page
+    assert "acme/large" in page
+    assert "Min similarity" not in page  # nobody knows
+    assert "imported-acme" not in start
+    assert "cannot answer here" in default.content.decode()
+    config.refresh_from_db()
+    assert not config.is_default

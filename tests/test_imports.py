@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
+from django.urls import reverse
 from django.utils import timezone
 
 from chat.models import Collection, Conversation, LLMCall, PipelineConfig, Turn
@@ -17,7 +18,7 @@ from monitoring.models import JudgeVersion, Score
 from monitoring.reports import Filters, read, refresh
 from tests.budgeted import make_budget
 from tests.exported import ASKED, export, lines_of, make_full_turns, remove_all
-from tests.factories import make_call, make_config
+from tests.factories import make_call, make_config, make_turn
 
 pytestmark = pytest.mark.django_db
 
@@ -245,3 +246,26 @@ def test_judges_of_imported_scores_are_known_by_their_fingerprint(tmp_path):
 
     assert JudgeVersion.objects.get() == version
     assert Score.objects.get(source="JUDGE").judge_version == version
+
+
+@pytest.mark.parametrize("page", ["chat_turn", "chat_conversation"])
+def test_lists_of_the_admin_tell_what_was_imported(tmp_path, client, staff, page):
+    make_full_turns()
+    file = export(tmp_path / "turns.jsonl", "--users", "none")
+    remove_all()
+    call_command("import_turns", str(file), "--source", "the old site")
+    own = make_turn()
+    client.force_login(staff)
+
+    def shown(imported):
+        response = client.get(reverse(f"admin:{page}_changelist"), {"imported": imported})
+        return {row.pk for row in response.context["cl"].result_list}
+
+    here = {own.pk if page == "chat_turn" else own.conversation_id}
+    assert shown("-") == here
+    assert shown("*") == shown("the old site") != here
+    assert shown("nowhere") == set()
+    turn = Turn.objects.exclude(import_key="")[0]
+    assert "the old site" in client.get(reverse("admin:chat_turn_change", args=[turn.pk])).content.decode()
+    config = client.get(reverse("admin:chat_pipelineconfig_changelist")).content.decode()
+    assert "careful v3" in config
