@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -99,9 +100,14 @@ class OneCollection(ApiView):
         return Response(status=204)
 
 
-def _make(request: Request) -> Response:
-    made = Collection.objects.create(**checked(CollectionSerializer, request.data))
-    note_addition(request, made)
+def _make(data: Any) -> Response:
+    values = checked(CollectionSerializer, data)
+    try:
+        with transaction.atomic():
+            made = Collection.objects.create(**values)
+    except IntegrityError:  # somebody took the name meanwhile: say so, as to who comes later
+        checked(CollectionSerializer, data)
+        raise
     return Response(_shown(made.pk), status=201)
 
 
