@@ -100,14 +100,15 @@ class OneCollection(ApiView):
         return Response(status=204)
 
 
-def _make(data: Any) -> Response:
-    values = checked(CollectionSerializer, data)
+def _make(request: Request) -> Response:
+    values = checked(CollectionSerializer, request.data)
     try:
         with transaction.atomic():
             made = Collection.objects.create(**values)
     except IntegrityError:  # somebody took the name meanwhile: say so, as to who comes later
-        checked(CollectionSerializer, data)
+        checked(CollectionSerializer, request.data)
         raise
+    note_addition(request, made)
     return Response(_shown(made.pk), status=201)
 
 
