@@ -1,8 +1,18 @@
 """A turn as the API shows it: the whole of it, and as a row of a list."""
 
+from datetime import timedelta
 from typing import Any
 
-from django.db.models import IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import (
+    DateTimeField,
+    ExpressionWrapper,
+    F,
+    IntegerField,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -182,6 +192,9 @@ def shown(turns: Any, user: Any, **options: Any) -> Any:
 
 
 def turn_rows(user: Any) -> QuerySet[Turn]:
-    """Return the user's turns for a list, with the user's own vote. One query."""
+    """Return the user's turns for a list, with the user's own vote. One query. The list is in the order of `asked_at`,
+    which is `created_at`: in the order of the column itself PostgreSQL would go through everybody's turns by its index
+    until it has met enough of this user's."""
     vote = Feedback.objects.filter(turn=OuterRef("pk"), user=user.pk).values("value")
-    return Turn.objects.visible_to(user).annotate(vote=Subquery(vote, output_field=IntegerField()))
+    asked_at = ExpressionWrapper(F("created_at") + Value(timedelta()), output_field=DateTimeField())
+    return Turn.objects.visible_to(user).annotate(vote=Subquery(vote, output_field=IntegerField()), asked_at=asked_at)

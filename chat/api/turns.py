@@ -106,7 +106,7 @@ class Turns(AnsweringView):
     def get(self, request: Request) -> Response:
         """List one's own turns, the last asked first; one of them has its hits too."""
         asked = filters(TurnFilters, request)
-        return self.page(request, _filtered(turn_rows(request.user), asked), TurnRowSerializer, ordering="-created_at")
+        return self.page(request, _filtered(turn_rows(request.user), asked), TurnRowSerializer, ordering="-asked_at")
 
     @extend_schema(operation_id="ask", request=QuestionSerializer, responses=ANSWERED, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request) -> HttpResponseBase:
