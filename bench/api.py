@@ -57,7 +57,7 @@ from monitoring.synthetic.traffic.texts import read_library
 from monitoring.synthetic.traffic.world import WorldArguments, plan_world
 from tests.databases import address_of
 
-OWN_CONVERSATIONS = 2000
+OWN_CONVERSATIONS = 200  # of the user who asks
 QUESTIONS = ["How do I make a backup?", "Which groups are there?", "What does a judge cost?", "How is text searched?"]
 Make = Callable[[int], tuple[str, str, object]]  # from a number to method, path and body
 
