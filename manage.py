@@ -9,13 +9,15 @@ import sys
 from django.core.management import execute_from_command_line
 from environs import EnvError
 
-from ragsite import embedded
+from ragsite import embedded, worker_signals
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ragsite.settings")
     try:
         embedded.provide()
+        if "qcluster" in sys.argv:
+            worker_signals.keep_from_children()
         try:
             execute_from_command_line(sys.argv)
         finally:

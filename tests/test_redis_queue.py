@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
@@ -138,15 +140,23 @@ def test_with_postgresql_uploads_are_left_to_its_queue(settings):
 
 
 @pytest.mark.slow
-def test_a_worker_takes_tasks_from_redis(queue, redis_url):
+def test_a_worker_takes_tasks_from_redis_and_ends_in_order_when_its_group_is_told_to(queue, redis_url):
     queue.purge_queue()
     async_task(INGEST_TASK, 4_000_000_000, broker=queue)  # there is no such document
     database = {"DATABASE_URL": address_of(connection.settings_dict["NAME"]), "RAGSITE_REDIS_URL": redis_url}
 
     command = [sys.executable, "manage.py", "qcluster", "--skip-checks"]
-    with ending(subprocess.Popen(command, cwd=ROOT, env=os.environ | database, stderr=subprocess.DEVNULL)):
+    worker = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | database, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    with ending(worker):
         assert eventually(lambda: Success.objects.filter(func=INGEST_TASK).exists(), 90)
         assert eventually(lambda: Stat.get_all(broker=queue))
+        children = psutil.Process(worker.pid).children(recursive=True)
+        os.killpg(worker.pid, signal.SIGTERM)  # as `make run` does
+        assert worker.wait(60) == 0
 
+    assert len(children) >= 4
+    assert not any(child.is_running() for child in children)
     assert Success.objects.get(func=INGEST_TASK).result == "gone"
     assert queue.queue_size() == 0
