@@ -251,3 +251,10 @@ def test_counting_a_request_waits_for_no_disk():
         cursor.execute("SELECT relpersistence FROM pg_class WHERE relname = 'chat_apiuse'")
 
         assert cursor.fetchone() == ("u",), "kept in no log, which a commit would wait for"
+
+
+def test_wrong_address_is_told_to_forms_without_their_token_too(alice):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+
+    assert_problem(client.post("/api/v1/collections/null/"), 404, "not_found")
