@@ -15,7 +15,7 @@ from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.views import APIView
 
 from chat.api.access import Access
-from chat.api.fields import only_asked
+from chat.api.fields import leave_out, only_asked
 from chat.api.pages import Pages
 
 
@@ -50,8 +50,9 @@ class ApiView(APIView):
         """Reply with a page of rows, newest or whatever `ordering` names first; `?cursor=` leads to the next."""
         pages = Pages(ordering)
         shown = pages.paginate_queryset(rows, request, view=self)
-        data = serializer(shown, many=True, context={"request": request, **context}).data
-        return pages.get_paginated_response(only_asked(request, data))
+        listed = serializer(shown, many=True, context={"request": request, **context})
+        leave_out(request, listed)
+        return pages.get_paginated_response(only_asked(request, listed.data))
 
 
 def checked(serializer: type[Serializer[Any]], data: Any, **options: Any) -> dict[str, Any]:
