@@ -9,6 +9,9 @@ from tests.experimented import make_draft
 from tests.factories import make_config, make_conversation, make_document, make_feedback, make_item, make_run, make_turn
 from tests.review_rows import make_review_item, make_version
 
+# Of an item of a dataset and one of reviews: addresses of both name it the same. No row that a test adds gets it.
+ITEM_ID = 9_000_001
+
 
 def make_things(user: Any) -> dict[str, Any]:
     """Make one of each; return their ids. The conversation, the turns, the token and the score are the user's."""
@@ -16,8 +19,8 @@ def make_things(user: Any) -> dict[str, Any]:
     turn = make_turn(conversation=conversation)
     make_feedback(turn=turn, user=user)
     document = make_document()
-    review = make_review_item(turn)
-    item = make_item([document], id=review.pk)  # addresses of both have the same name for it
+    review = make_review_item(turn, id=ITEM_ID)
+    item = make_item([document], id=ITEM_ID)
     hook = Webhook.objects.create(name="Chat", url="https://hooks.example.com/x", events=["flag.raised"], secret="")
     score = {"name": "tone", "value": 0.5, "source": Score.Source.API, "author": user, "annotator_kind": "CODE"}
     delivery = {"event": "flag.raised", "event_id": "1", "payload": {}, "status": WebhookDelivery.Status.FAILED}
