@@ -46,7 +46,7 @@ def make_full_turns() -> list[Turn]:
         top_similarity=0.75,
         cost_usd=Decimal("0.00027"),
         first_token_seconds=0.25,
-        given_history=[["Hello?", "Good morning."]],
+        given_history=[{"question": "Hello?", "answer": "Good morning."}],
     )
     second = make_turn(
         conversation=talk, config=config, question="How many days?", position=1, replaces=first, cost_usd=None

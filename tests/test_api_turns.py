@@ -320,6 +320,7 @@ def test_question_sent_again_under_its_key_is_one_question(site, fake_llm):
 
 
 def test_answers_that_are_waited_for_hold_no_place_and_no_connection_and_can_be_stopped(site, fake_llm):
+    connection.close_pool()  # what a thread of an earlier test holds is none of this one's
     gate, number = threading.Event(), 6
     fake_llm.enqueue(*(Reply("one two three", gate=gate) for _ in range(number)))
 

@@ -61,6 +61,7 @@ def environment(receiver: OTLPReceiver) -> dict[str, str]:
     name = connection.settings_dict["NAME"]
     return os.environ | {
         "DATABASE_URL": head.rpartition("/")[0] + f"/{name}" + (f"?{query}" if query else ""),
+        "RAGSITE_DATABASE_POOL_SIZE": "0",  # as in the worker: a pool does not live through a fork
         "OTEL_SDK_DISABLED": "false",
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
     }
