@@ -1,9 +1,11 @@
 """The pages of API tokens: one's own in the chat, everybody's in the admin."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
@@ -156,9 +158,46 @@ def test_tokens_of_others_are_not_for_groups(client, group):
     assert client.get(list_of("apitoken")).status_code == 403
 
 
-def test_nobody_makes_or_deletes_tokens_in_the_admin(client, alice, staff):
+def test_nobody_deletes_tokens_in_the_admin(client, alice, staff):
     token, _ = make_token(user=alice, name="a program", scopes=["read"])
     client.force_login(staff)
 
-    assert client.get(reverse("admin:chat_apitoken_add")).status_code == 403
     assert client.post(reverse("admin:chat_apitoken_delete", args=[token.pk])).status_code == 403
+
+
+def test_superuser_makes_a_token_for_any_account_and_sees_its_secret_once(client, alice, staff):
+    client.force_login(staff)
+    form = client.get(reverse("admin:chat_apitoken_add"))
+    wanted = {"user": alice.pk, "name": "The robot", "scopes": ["chat", "score"]}
+
+    made = client.post(reverse("admin:chat_apitoken_add"), wanted)
+
+    assert form.status_code == 200
+    secret = re.search(r"rs_[\w-]{40,}", made.content.decode())[0]
+    token = use_token(secret)
+    assert (token.user, token.name, token.scopes) == (alice, "The robot", ["chat", "score"])
+    assert "no-store" in made["Cache-Control"]
+    assert secret not in client.get(list_of("apitoken")).content.decode()
+    assert LogEntry.objects.get().object_id == str(token.pk)
+
+
+def test_token_for_a_closed_account_or_a_time_that_has_passed_is_refused(client, alice, staff):
+    client.force_login(staff)
+    alice.is_active = False
+    alice.save(update_fields=["is_active"])
+    wanted = {"user": alice.pk, "name": "x", "scopes": ["read"], "expires_at_0": "2020-01-01", "expires_at_1": "00:00"}
+
+    page = client.post(reverse("admin:chat_apitoken_add"), wanted).content.decode()
+
+    assert "This account is closed" in page
+    assert "It would have expired already" in page
+    assert not ApiToken.objects.exists()
+
+
+def test_who_may_see_tokens_may_not_make_them_for_others(client, alice):
+    watcher = member("operator")
+    watcher.user_permissions.add(*Permission.objects.filter(codename__in=["view_apitoken", "add_apitoken"]))
+    client.force_login(watcher)
+
+    assert client.get(list_of("apitoken")).status_code == 200
+    assert client.get(reverse("admin:chat_apitoken_add")).status_code == 403
