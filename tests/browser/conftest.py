@@ -12,6 +12,8 @@ from tests.browser.site import PASSWORD, Site, running_site
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 # Chromium says so of each answer of that kind, which a form that was refused gets.
 REFUSED = "the server responded with a status of 422"
+# What htmx says of a request that was on its way when the page was left. One that failed it calls htmx:sendError.
+LEFT = ("htmx:sendAbort", "htmx:afterRequest")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -62,7 +64,7 @@ def new_context(browser, site):
         page.on("console", lambda line: complaints.append(line.text) if is_complaint(line) else None)
 
     def is_complaint(line) -> bool:
-        return line.type == "error" and REFUSED not in line.text
+        return line.type == "error" and REFUSED not in line.text and line.text not in LEFT
 
     def new_context(**options):
         context = browser.new_context(**options)
