@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, ProgrammingError, transaction
 from django.db.models import Max, Q
 from django.db.models.functions import Greatest, Least
 
@@ -99,6 +99,8 @@ class Importing:
         made = self.references.made.copy()
         try:
             self._count(usable, self._store(usable))
+        except ProgrammingError:  # no line's fault, such as tables that were not made yet
+            raise
         except (DatabaseError, LineError):  # one of them cannot be stored: find out which
             self.references.forget()
             self.references.made = made
