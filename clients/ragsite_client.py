@@ -144,7 +144,7 @@ class Ragsite:
         url = urllib.parse.urljoin(self._base, address)
         request = urllib.request.Request(url, data, headers, method=method)  # noqa: S310 # the site, as it was named
         try:
-            response: HTTPResponse = urllib.request.urlopen(request, timeout=self._timeout_seconds)  # noqa: S310 # so
+            response: HTTPResponse = urllib.request.urlopen(request, timeout=self._timeout_seconds)  # noqa: S310 # likewise
         except urllib.error.HTTPError as error:
             with error:
                 raise RagsiteError(_problem(error.code, error.read())) from error

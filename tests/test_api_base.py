@@ -179,6 +179,19 @@ def test_request_that_is_being_worked_on_is_not_begun_again(staff):
     assert_problem(client.post(COLLECTIONS, {"name": "New"}, format="json", headers=headers), 409, "in_progress")
 
 
+def test_request_that_died_with_its_process_may_be_sent_again(staff):
+    client, headers = api_client(staff), {"Idempotency-Key": "key-1"}
+    client.post(COLLECTIONS, {"name": "New"}, format="json", headers=headers)
+    Collection.objects.all().delete()
+    KeptReply.objects.update(status=None, created_at=timezone.now() - timedelta(minutes=6))
+
+    again = client.post(COLLECTIONS, {"name": "New"}, format="json", headers=headers)
+
+    assert again.status_code == 201
+    assert "Idempotent-Replayed" not in again
+    assert Collection.objects.count() == 1
+
+
 def test_failed_request_may_be_tried_again_under_its_key(staff):
     client, headers = api_client(staff), {"Idempotency-Key": "key-1"}
     client.post(COLLECTIONS, {"name": ""}, format="json", headers=headers)

@@ -27,8 +27,8 @@ class ProblemSerializer(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     code = serializers.CharField(help_text="Stays the same, for programs.")
     detail = serializers.CharField(help_text="What is wrong and what to do, for people.")
-    # a field of the reply; the library's own `errors` is of no use in one that is only described
-    errors = ProblemFieldSerializer(many=True, required=False)  # type: ignore[assignment]
+    # the library's own `errors` is of no use in what is only described
+    errors = ProblemFieldSerializer(many=True, required=False)  # type: ignore[assignment] # see above
 
 
 class ApiSchema(AutoSchema):
@@ -38,8 +38,7 @@ class ApiSchema(AutoSchema):
         """Return how the docstring begins: what the pages of the API show beside an address."""
         return re.split(r"[.:;] ", " ".join(super().get_description().split()))[0].rstrip(".")
 
-    # drf-spectacular's signature, which differs from that of its own base
-    def get_description(self) -> str:  # type: ignore[override]
+    def get_description(self) -> str:  # type: ignore[override] # the library differs from its own base
         """Return the docstring with who may."""
         access = access_of(self.view, self.method)
         who = f" Users need the permission `{access.permission}`." if access.permission else ""
@@ -49,8 +48,9 @@ class ApiSchema(AutoSchema):
     def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for status in self._error_statuses():
-            # the library's method has no types
-            body = self._get_response_for_code(ProblemSerializer, status, [CONTENT_TYPE], direction)  # type: ignore[no-untyped-call]
+            body = self._get_response_for_code(  # type: ignore[no-untyped-call] # the library has no types here
+                ProblemSerializer, status, [CONTENT_TYPE], direction
+            )
             bodies.setdefault(status, body)
         return dict(sorted(bodies.items()))
 
