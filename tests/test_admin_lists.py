@@ -14,6 +14,7 @@ from django.urls import reverse
 from chat.admin import keyset, word_search
 from chat.admin.turns import TurnAdmin
 from chat.models import Conversation, Turn
+from tests.admin_pages import list_of
 from tests.factories import make_collection, make_config, make_conversation, make_feedback, make_turn, make_user
 from tests.review_rows import make_verdict
 
@@ -329,3 +330,14 @@ def _plan_of_page(client, query: str) -> str:
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {page}")
         return "\n".join(line for (line,) in cursor.fetchall())
+
+
+def test_empty_list_says_what_to_do(client, staff):
+    client.force_login(staff)
+
+    def shown(model: str, **values) -> str:
+        return client.get(list_of(model), values).content.decode()
+
+    assert "This list fills by itself" in shown("turn")
+    assert "Nothing matches" in shown("turn", q="zyzzogeton")
+    assert "Make the first one." in shown("budget")
