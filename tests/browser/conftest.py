@@ -1,6 +1,7 @@
 """What the browser's tests share: the site, Chromium by Playwright, and pages that complain. Skipped, saying why, where
 there is no Chromium."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 REFUSED = "the server responded with a status of 422"
 # What htmx says of a request that was on its way when the page was left. One that failed it calls htmx:sendError.
 LEFT = ("htmx:sendAbort", "htmx:afterRequest")
+# Set to see which tests do not wait for what they need, and would fail on a busy machine.
+SLOW = os.environ.get("RAGSITE_TEST_SLOW_BROWSER") == "1"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -52,6 +55,15 @@ def browser():
         chromium.close()
 
 
+def slow_down(page) -> None:
+    """Make the page's scripts and its network slow."""
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+    session.send("Network.enable")
+    conditions = {"offline": False, "latency": 400, "downloadThroughput": -1, "uploadThroughput": -1}
+    session.send("Network.emulateNetworkConditions", conditions)
+
+
 @pytest.fixture
 def new_context(browser, site):
     """Return a function that makes a browser context, with cookies of its own. At the end the test fails if any page
@@ -60,6 +72,8 @@ def new_context(browser, site):
 
     def listen(page) -> None:
         page.set_default_timeout(10_000)
+        if SLOW:
+            slow_down(page)
         page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
         page.on("console", lambda line: complaints.append(line.text) if is_complaint(line) else None)
 

@@ -142,6 +142,7 @@ def test_reload_loses_nothing_and_help_and_skip_have_keys(site, sign_in, queue):
 def test_judges_are_closed_until_all_is_chosen(site, sign_in, queue):
     page = sign_in("root", QUEUE)
     page.locator("#review-next-button").press("Enter")
+    page.wait_for_url("**/review/")
     judges = page.locator(".rv-flagged .rv-judges")
     expect(judges.locator("summary")).to_contain_text("closed until you have chosen")
     expect(judges).not_to_have_attribute("open", "")
