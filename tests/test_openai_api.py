@@ -1,17 +1,14 @@
-"""OpenAI's protocol, by the official Python client over real HTTP: what a client reads, what is stored, and the
-exceptions that it raises."""
+"""OpenAI's protocol, by the official Python client over real HTTP: what a client reads, what is stored, and what is
+refused."""
 
 import asyncio
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import openai
 import pytest
-from django.db import connection
 from django.utils import timezone
 
-from chat.models import ClientConversation, Conversation, LLMCall, ModelPrice, PipelineConfig, Turn
+from chat.models import LLMCall, ModelPrice, PipelineConfig, Turn
 from chat.services.configs import default_config
 from tests.api_clients import secret_of
 from tests.api_server import api_server
@@ -111,85 +108,6 @@ def test_many_ask_at_once_by_the_async_client(url, alice, llm):
 
     assert asyncio.run(all_texts()) == [GREEN] * 6
     assert Turn.objects.filter(status="DONE").values("conversation").distinct().count() == 6
-
-
-def test_history_goes_on_with_its_conversation(client, llm):
-    llm.enqueue(GREEN, "how the pump is stopped", "The red one [1].", "why the red button stops the pump", "So.")
-
-    first = ask(client, QUESTION)
-    second = ask(client, QUESTION, first.choices[0].message.content, "And stopped?")
-    ask(client, QUESTION, GREEN, "And stopped?", second.choices[0].message.content, "Why?")
-
-    turns = list(Conversation.objects.get().turns.order_by("position"))
-    assert [turn.question for turn in turns] == [QUESTION, "And stopped?", "Why?"]
-    assert [turn.given_history for turn in turns] == [None, None, None]
-    asked = llm.chat_requests[-1].body["messages"]
-    assert [message["content"] for message in asked[1:-1]] == [QUESTION, GREEN, "And stopped?", "The red one [1]."]
-
-
-def test_two_who_go_on_at_the_same_moment_are_both_answered(client, llm):
-    llm.script = lambda request: Reply(GREEN)
-    ask(client, QUESTION)
-
-    with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(lambda _: ask(client, QUESTION, GREEN, "How is the pump stopped?"), range(2)))
-
-    assert [answer.choices[0].message.content for answer in answers] == [GREEN] * 2
-    assert Turn.objects.filter(status="DONE", question="How is the pump stopped?").count() == 2
-
-
-def test_history_from_elsewhere_is_what_the_answer_is_given_on(client, llm):
-    llm.enqueue("the pump", "Yes [1].", "the pump again", "Still yes [1].")
-
-    ask(client, "What is a valve?", "It opens.", "And a pump?")
-    ask(client, "What is a valve?", "It opens.", "And a pump?", "Yes [1].", "Sure?")
-
-    first, second = Turn.objects.order_by("pk")
-    assert first.conversation_id == second.conversation_id
-    assert first.given_history == [{"question": "What is a valve?", "answer": "It opens."}]
-    assert llm.chat_requests[1].body["messages"][1:3] == say("What is a valve?", "It opens.")
-    assert len(second.given_history) == 2  # more than what is stored
-
-
-def test_conversation_is_named_by_a_header(client, alice, llm):
-    llm.enqueue(GREEN, "the red button", "The red one [1].")
-    name = {"X-Conversation-ID": "ticket 7"}
-
-    ask(client, QUESTION, extra_headers=name)
-    last = ask(client, QUESTION, GREEN, "And stopped?", extra_headers=name)
-    ask(client, QUESTION, extra_headers={"X-OpenWebUI-Chat-Id": last.model_extra["ragsite"]["conversation_id"]})
-
-    conversation = Conversation.objects.get()
-    assert ClientConversation.objects.get().client_id == "ticket 7"
-    histories = conversation.turns.order_by("position").values_list("given_history", flat=True)
-    assert list(histories) == [None, None, []]  # the third one was sent without any
-    assert conversation.user == alice
-
-
-def test_names_of_conversations_are_a_user_s_own(client, url, mallory):
-    name = {"X-Conversation-ID": "ticket 7"}
-    mine = ask(client, QUESTION, extra_headers=name).model_extra["ragsite"]["conversation_id"]
-
-    with client_of(url, mallory) as other:
-        ask(other, QUESTION, extra_headers=name)
-        ask(other, QUESTION, extra_headers={"X-Conversation-ID": mine})
-
-    assert Conversation.objects.filter(user=mallory).count() == 2
-    assert Conversation.objects.get(pk=mine).turns.count() == 1
-
-
-def test_conversation_that_is_being_answered_takes_no_second_question(client, llm):
-    gate, name = threading.Event(), {"X-Conversation-ID": "ticket 7"}
-    llm.enqueue(Reply(GREEN, gate=gate))
-    stream = ask(client, QUESTION, stream=True, extra_headers=name)
-    next(iter(stream))
-
-    with pytest.raises(openai.ConflictError) as refused:
-        ask(client, QUESTION, extra_headers=name)
-
-    assert refused.value.code == "conversation_busy"
-    gate.set()
-    assert list(stream)[-1].choices[0].finish_reason == "stop"
 
 
 def test_models_are_what_one_may_ask(client, url, staff, llm, settings):
@@ -293,86 +211,6 @@ def test_used_up_budget_is_no_quota_and_is_not_tried_again(client, url, alice):
     assert refused.value.response.headers["x-should-retry"] == "false"
     assert "budget" in refused.value.message
     assert Turn.objects.filter(origin="API").count() == 0
-
-
-@pytest.mark.parametrize(
-    ("reply", "kind", "code"),
-    [
-        (Reply(status=503), openai.InternalServerError, "server_error"),
-        (Reply(status=401), openai.InternalServerError, "authentication"),
-        (Reply("", finish_reason="content_filter"), openai.BadRequestError, "content_filter"),
-    ],
-)
-def test_failed_model_is_an_error_that_is_not_tried_again(client, llm, reply, kind, code):
-    llm.enqueue(reply)
-
-    with pytest.raises(kind) as failed:
-        ask(client.with_options(max_retries=2), QUESTION)
-
-    assert failed.value.code == code
-    turn = Turn.objects.get()
-    assert (turn.status, turn.error_message) == ("FAILED", failed.value.body["message"])
-    assert len(llm.chat_requests) == 1
-
-
-def test_failure_in_a_stream_is_an_error_in_it(client, llm):
-    llm.enqueue(Reply(GREEN, break_after_tokens=3))
-    texts = []
-
-    with pytest.raises(openai.APIError) as failed:
-        texts.extend(chunk.choices[0].delta.content for chunk in ask(client, QUESTION, stream=True))
-
-    assert "".join(texts).startswith("Press the")
-    assert (failed.value.code, failed.value.type) == ("stream_broken", "server_error")
-    assert Turn.objects.get().status == "FAILED"
-
-
-def test_nobody_who_waits_for_a_model_holds_a_connection(client, llm):
-    connection.close_pool()  # what a thread of an earlier test holds is none of this one's
-    gate = threading.Event()
-    llm.enqueue(*[Reply(GREEN, gate=gate)] * 6)
-    whole = [threading.Thread(target=ask, args=(client, f"{QUESTION} ({number})")) for number in range(3)]
-    for thread in whole:
-        thread.start()
-    streams = [ask(client, f"{QUESTION} ({number})", stream=True) for number in range(3, 6)]
-    assert llm.wait_until(lambda: llm.open_streams == 6)
-
-    def held():
-        stats = connection.pool.get_stats()
-        return stats["pool_size"] - stats["pool_available"]
-
-    connection.close()
-    assert llm.wait_until(lambda: held() == 0)
-    gate.set()
-    for thread in whole:
-        thread.join()
-    assert all(list(stream)[-1].choices[0].finish_reason == "stop" for stream in streams)
-
-
-def test_who_leaves_a_stream_stops_the_answer(client, llm):
-    llm.enqueue(Reply("word " * 500, token_delay_seconds=0.02))
-
-    with ask(client, QUESTION, stream=True) as stream:
-        for chunk in stream:
-            if chunk.choices[0].delta.content:
-                break
-
-    assert llm.wait_until(lambda: llm.cancelled)
-    assert llm.wait_until(lambda: Turn.objects.get().is_finished)
-    turn = Turn.objects.get()
-    assert turn.status == "STOPPED"
-    assert 1 <= len(turn.answer.split()) < 400
-    assert turn.calls.get().tokens_estimated
-
-
-def test_who_does_not_wait_for_a_whole_answer_stops_it(client, llm):
-    llm.enqueue(Reply("word " * 500, token_delay_seconds=0.02))
-
-    with pytest.raises(openai.APITimeoutError):
-        ask(client, QUESTION, timeout=1.0)
-
-    assert llm.wait_until(lambda: llm.cancelled)
-    assert llm.wait_until(lambda: Turn.objects.get().status == "STOPPED")
 
 
 def test_tokens_that_a_server_does_not_count_are_estimated_and_say_so(client, llm):

@@ -1,0 +1,120 @@
+"""OpenAI's protocol by the official Python client, where an answer does not come about: models that fail, and clients
+that leave."""
+
+import threading
+
+import openai
+import pytest
+from django.db import connection
+
+from chat.models import Turn
+from tests.api_server import api_server
+from tests.fake_replies import Reply
+from tests.fakes import FakeLLM
+from tests.openai_site import GREEN, QUESTION, ask, client_of, scripted_site
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(scope="module")
+def url(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock(), api_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def server():
+    with FakeLLM() as server:
+        yield server
+
+
+@pytest.fixture
+def llm(settings, server):
+    with scripted_site(settings, server) as llm:
+        yield llm
+
+
+@pytest.fixture
+def client(url, alice, llm):
+    with client_of(url, alice) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "code"),
+    [
+        (Reply(status=503), openai.InternalServerError, "server_error"),
+        (Reply(status=401), openai.InternalServerError, "authentication"),
+        (Reply("", finish_reason="content_filter"), openai.BadRequestError, "content_filter"),
+    ],
+)
+def test_failed_model_is_an_error_that_is_not_tried_again(client, llm, reply, kind, code):
+    llm.enqueue(reply)
+
+    with pytest.raises(kind) as failed:
+        ask(client.with_options(max_retries=2), QUESTION)
+
+    assert failed.value.code == code
+    turn = Turn.objects.get()
+    assert (turn.status, turn.error_message) == ("FAILED", failed.value.body["message"])
+    assert len(llm.chat_requests) == 1
+
+
+def test_failure_in_a_stream_is_an_error_in_it(client, llm):
+    llm.enqueue(Reply(GREEN, break_after_tokens=3))
+    texts = []
+
+    with pytest.raises(openai.APIError) as failed:
+        texts.extend(chunk.choices[0].delta.content for chunk in ask(client, QUESTION, stream=True))
+
+    assert "".join(texts).startswith("Press the")
+    assert (failed.value.code, failed.value.type) == ("stream_broken", "server_error")
+    assert Turn.objects.get().status == "FAILED"
+
+
+def test_nobody_who_waits_for_a_model_holds_a_connection(client, llm):
+    connection.close_pool()  # what a thread of an earlier test holds is none of this one's
+    gate = threading.Event()
+    llm.enqueue(*[Reply(GREEN, gate=gate)] * 6)
+    whole = [threading.Thread(target=ask, args=(client, f"{QUESTION} ({number})")) for number in range(3)]
+    for thread in whole:
+        thread.start()
+    streams = [ask(client, f"{QUESTION} ({number})", stream=True) for number in range(3, 6)]
+    assert llm.wait_until(lambda: llm.open_streams == 6)
+
+    def held():
+        stats = connection.pool.get_stats()
+        return stats["pool_size"] - stats["pool_available"]
+
+    connection.close()
+    assert llm.wait_until(lambda: held() == 0)
+    gate.set()
+    for thread in whole:
+        thread.join()
+    assert all(list(stream)[-1].choices[0].finish_reason == "stop" for stream in streams)
+
+
+def test_who_leaves_a_stream_stops_the_answer(client, llm):
+    llm.enqueue(Reply("word " * 500, token_delay_seconds=0.02))
+
+    with ask(client, QUESTION, stream=True) as stream:
+        for chunk in stream:
+            if chunk.choices[0].delta.content:
+                break
+
+    assert llm.wait_until(lambda: llm.cancelled)
+    assert llm.wait_until(lambda: Turn.objects.get().is_finished)
+    turn = Turn.objects.get()
+    assert turn.status == "STOPPED"
+    assert 1 <= len(turn.answer.split()) < 400
+    assert turn.calls.get().tokens_estimated
+
+
+def test_who_does_not_wait_for_a_whole_answer_stops_it(client, llm):
+    llm.enqueue(Reply("word " * 500, token_delay_seconds=0.02))
+
+    with pytest.raises(openai.APITimeoutError):
+        ask(client, QUESTION, timeout=1.0)
+
+    assert llm.wait_until(lambda: llm.cancelled)
+    assert llm.wait_until(lambda: Turn.objects.get().status == "STOPPED")
