@@ -19,7 +19,7 @@ from chat.api.view import ApiView
 from chat.models.api import Scope
 from monitoring.api.queries import RangeQuery, asked
 from monitoring.models import JudgeVersion, Score
-from monitoring.models.judging import ScoreQuerySet
+from monitoring.models.scores import ScoreQuerySet
 from monitoring.scoring.access import readable_by, sent_by
 from monitoring.scoring.shapes import kind_of
 from monitoring.scoring.writing import (

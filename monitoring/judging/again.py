@@ -6,7 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from monitoring.models import JudgeRule, Score
-from monitoring.models.judging import ScoreQuerySet
+from monitoring.models.scores import ScoreQuerySet
 
 
 def failed_for_good(rule: JudgeRule) -> ScoreQuerySet:

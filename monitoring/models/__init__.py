@@ -6,9 +6,10 @@ from monitoring.models.evaluation import EvaluationItem, EvaluationRun, ItemScor
 from monitoring.models.experiments import Experiment, ExperimentLook, Exposure, Guardrail, Pin, Variant
 from monitoring.models.exports import Export, ExportPart
 from monitoring.models.generation import GeneratedQuestion, Generation, GenerationTask
-from monitoring.models.judging import Backfill, JudgeClaim, JudgeRule, JudgeVersion, Score
+from monitoring.models.judging import Backfill, JudgeClaim, JudgeRule, JudgeVersion
 from monitoring.models.quality import JudgeRepeat
 from monitoring.models.reviewing import CorrectedAnswer, Flag, Replay, Review, ReviewItem
+from monitoring.models.scores import Score
 from monitoring.models.topics import Topic, TopicRun, TopicTurn
 from monitoring.models.webhooks import FiringAlert, KnownVerdict, Webhook, WebhookDelivery
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from chat.models import Conversation, PipelineConfig, Turn
 from monitoring.models.datasets import DatasetItem
-from monitoring.models.judging import Score
+from monitoring.models.scores import Score
 
 
 class Flag(models.Model):

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from monitoring.judges.criteria import Criterion
 from monitoring.models import JudgeVersion, Score
-from monitoring.models.judging import ScoreQuerySet
+from monitoring.models.scores import ScoreQuerySet
 from monitoring.quality.figures import Figure, figure
 from monitoring.quality.labelled import LIVE_ORIGINS
 from monitoring.statistics.intervals import share_interval

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from chat.models import Conversation, Turn
 from monitoring.models import Score
-from monitoring.models.judging import ScoreQuerySet
+from monitoring.models.scores import ScoreQuerySet
 from monitoring.reviewing.opinions import hidden_from
 
 SCORE_ANY = "monitoring.add_score"

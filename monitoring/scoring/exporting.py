@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from monitoring.models import Score
-from monitoring.models.judging import ScoreQuerySet
+from monitoring.models.scores import ScoreQuerySet
 from monitoring.scoring.shapes import SHAPES
 
 BATCH_ROWS = 500

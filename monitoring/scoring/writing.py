@@ -20,7 +20,7 @@ from django.utils import timezone
 from chat.models import Turn
 from monitoring.exceptions import ScoreError
 from monitoring.models import Score
-from monitoring.models.judging import FALSE, TRUE
+from monitoring.models.scores import FALSE, TRUE
 from monitoring.scoring.access import last_turns_to_score, turns_to_score
 from monitoring.signals import scores_written
 
