@@ -118,6 +118,7 @@ GET    /api/v1/experiments/{experiment}/results/                      read      
 GET    /api/v1/reports/                                               read       n n y y y
 GET    /api/v1/reports/turns/                                         read       n n y y y
 GET    /api/v1/monitoring/turns/                                      read       n n y y y
+GET    /api/v1/monitoring/turns/{turn}/                                  read       n n y y y
 GET    /api/v1/alerts/                                                read       n n y y y
 GET    /api/v1/judge-rules/                                           read       n n y y y
 GET    /api/v1/judge-versions/                                        read       n n y y y

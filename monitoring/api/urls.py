@@ -20,6 +20,7 @@ from monitoring.api import (
     score_shapes,
     scores,
     turns,
+    watched_turn,
     webhook_deliveries,
     webhooks,
 )
@@ -72,6 +73,7 @@ urlpatterns: list[URLPattern] = [
         name="experiment-results",
     ),
     path("monitoring/turns/", turns.WatchedTurns.as_view(), name="turns"),
+    path("monitoring/turns/<int:turn_id>/", watched_turn.OneWatchedTurn.as_view(), name="turn"),
     path("alerts/", alerts.Alerts.as_view(), name="alerts"),
     path("judge-rules/", judges.JudgeRules.as_view(), name="judge-rules"),
     path("judge-versions/", judges.JudgeVersions.as_view(), name="judge-versions"),
