@@ -38,7 +38,8 @@ django.setup(set_prefix=False)
 django_application = Gate(cast(Application, OneThreadHandler()))
 
 from chat import streaming  # noqa: E402 # imports models, so Django must be set up
-from chat.rag.embed import LOCAL_NAME, get_embedder  # noqa: E402 # likewise
+from chat.rag.embed import LOCAL_NAME  # noqa: E402 # likewise
+from chat.rag.embedders import get_embedder  # noqa: E402 # likewise
 from chat.rag.llm_servers import load_client  # noqa: E402 # likewise
 from monitoring.telemetry import sending as telemetry  # noqa: E402 # likewise
 from ragsite.metrics import note_process  # noqa: E402 # likewise

@@ -1,7 +1,7 @@
 """An embedder of a server, with limits that tests have the patience for."""
 
 from chat.rag.config import Provider
-from chat.rag.embed import OpenAIEmbedder, Patience
+from chat.rag.embed_server import OpenAIEmbedder, Patience
 
 PATIENCE = Patience(attempts=3, request_seconds=5, total_seconds=10)
 

@@ -12,7 +12,8 @@ import pytest
 
 from chat.exceptions import ConfigurationError
 from chat.rag.config import Provider
-from chat.rag.embed import LocalEmbedder, get_embedder
+from chat.rag.embed import LocalEmbedder
+from chat.rag.embedders import get_embedder
 from tests.embedders import body_of, make_embedder
 from tests.fake_replies import Reply, embed_text
 from tests.fakes import FakeLLM
@@ -222,7 +223,7 @@ def test_local_row_with_other_dimensions_is_refused(cache_dir):
 FORK = """
 import multiprocessing, sys
 from pathlib import Path
-from chat.rag.embed import get_embedder
+from chat.rag.embedders import get_embedder
 
 def first_number(question):
     local = get_embedder("local/all-MiniLM-L6-v2", cache_dir=Path(sys.argv[1]), providers={})

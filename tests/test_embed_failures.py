@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from chat.exceptions import EmbeddingError
-from chat.rag.embed import Patience
+from chat.rag.embed_server import Patience
 from tests.embedders import body_of, make_embedder
 from tests.fake_replies import Reply
 from tests.fakes import FakeLLM

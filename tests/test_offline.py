@@ -9,7 +9,8 @@ from django.conf import settings
 
 from chat.rag.citations import clean_citations
 from chat.rag.config import Hit
-from chat.rag.embed import LOCAL_NAME, get_embedder
+from chat.rag.embed import LOCAL_NAME
+from chat.rag.embedders import get_embedder
 from chat.rag.offline import (
     ANSWER_MAX_CHARS,
     ANSWER_MAX_QUOTES,

@@ -10,7 +10,8 @@ from django.conf import settings
 
 from chat.exceptions import RetrievalError
 from chat.rag.config import DEFAULT_FUSION, Fusion, FusionMethod, Hit, Query, SearchMode
-from chat.rag.embed import LOCAL_NAME, get_embedder
+from chat.rag.embed import LOCAL_NAME
+from chat.rag.embedders import get_embedder
 from chat.rag.search import is_relevant, search_many
 from tests.indexed_vectors import make_indexed_embedder
 from tests.searched import FAR, MIDDLE, NEAR, chunk_ids, find, make_chunk, make_collection

@@ -14,7 +14,8 @@ from chat.exceptions import ConfigurationError, EmbeddingError, IngestError
 from chat.models import Chunk, Collection, Embedder, Embedding
 from chat.models.conversation import Origin
 from chat.rag.chunk import CHUNK_TOKENS_DEFAULT, CHUNK_TOKENS_MAX, CHUNK_TOKENS_MIN, embedding_text
-from chat.rag.embed import LOCAL_NAME, LocalEmbedder, TextEmbedder, get_embedder, get_local_embedder
+from chat.rag.embed import LOCAL_NAME, LocalEmbedder, TextEmbedder
+from chat.rag.embedders import get_embedder, get_local_embedder
 from chat.services.embedding import embed_documents, embed_query
 
 # Chunks embedded in one go: enough of like length for full batches, few enough for a progress bar that moves.

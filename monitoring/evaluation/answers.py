@@ -13,7 +13,8 @@ from django.db import transaction
 
 from chat.database import in_database
 from chat.models.conversation import Origin
-from chat.rag.embed import LOCAL_NAME, TextEmbedder, get_embedder
+from chat.rag.embed import LOCAL_NAME, TextEmbedder
+from chat.rag.embedders import get_embedder
 from chat.services.answering import tools_of
 from chat.services.turns import record_calls
 from chat.services.unattended import Answered, answer, record_turn, request_of
