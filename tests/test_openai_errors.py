@@ -34,3 +34,10 @@ def test_whatever_is_wrong_has_the_same_shape(alice, method, path, body, status,
         code,
     )
     assert error["message"]
+
+
+def test_address_that_there_is_not_has_an_id_and_says_what_may_be_wrong(alice):
+    response = api_client(alice).get("/v1/models/")
+
+    assert response["x-request-id"].startswith("req_")
+    assert response.json()["error"]["message"].endswith("No address here ends in a slash.")

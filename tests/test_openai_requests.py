@@ -45,6 +45,30 @@ def test_parts_that_are_texts_are_read():
     assert read(said("user", parts)).question == "How is\nthe pump started?"
 
 
+def test_refusal_that_a_model_gave_is_what_was_answered():
+    refused = {"role": "assistant", "content": [{"type": "refusal", "refusal": "I may not."}]}
+    without_text = {"role": "assistant", "content": None, "refusal": "I may not."}
+
+    assert read(said("user", "One?"), refused, said("user", "Two?")).history == (Exchange("One?", "I may not."),)
+    assert read(said("user", "One?"), without_text, said("user", "Two?")).question == "One?\n\nTwo?"
+
+
+def test_tools_that_are_not_to_be_used_are_set_aside():
+    tools = [{"type": "function", "function": {"name": "weather"}}]
+
+    assert read(tools=tools, tool_choice="none", seed=7).ignored == ("seed", "tools")
+    assert read(functions=tools, function_call="none").ignored == ("functions",)
+
+
+def test_part_that_is_no_text_is_refused_by_its_type():
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aaaa"}}
+
+    with pytest.raises(RefusedError, match="'image_url': only texts") as refused:
+        read(said("user", [{"type": "text", "text": "What is this?"}, image]))
+
+    assert (refused.value.param, refused.value.openai_code) == ("messages[0].content[1]", "unsupported_value")
+
+
 def test_what_the_pipeline_has_of_its_own_is_set_aside_by_name():
     request = read(
         said("system", "Answer as a pirate."),
@@ -101,7 +125,10 @@ def test_what_the_pipeline_has_of_its_own_is_set_aside_by_name():
         ({"messages": [said("user", 7)]}, "messages[0].content"),
         ({"messages": [said("user", "\ud800")]}, "messages[0].content"),
         ({"messages": [said("user", [{"type": "image_url"}])]}, "messages[0].content[0]"),
-        ({"messages": [said("user", [{"type": "text", "text": 7}])]}, "messages[0].content[0]"),
+        ({"messages": [said("user", [{"type": "text", "text": 7}])]}, "messages[0].content[0].text"),
+        ({"messages": [said("user", [{"type": "refusal", "refusal": "No."}])]}, "messages[0].content[0]"),
+        ({"messages": [said("user", [{}])]}, "messages[0].content[0]"),
+        ({"tools": [{"type": "function"}], "tool_choice": "auto"}, "tools"),
         ({"messages": [USER, said("tool", "42")]}, "messages[1]"),
         ({"messages": [USER, {"role": "assistant", "tool_calls": [{}]}]}, "messages[1]"),
     ],

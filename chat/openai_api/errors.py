@@ -7,6 +7,7 @@ that failed was tried again here already, and a budget stays used up.
 """
 
 import logging
+import uuid
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
@@ -95,11 +96,18 @@ def printable(text: str) -> str:
 @csrf_exempt
 def no_such_address(request: HttpRequest, **kwargs: Any) -> JsonResponse:
     """Answer an address below /v1/ that does not exist."""
+    hint = " No address here ends in a slash." if request.path.endswith("/") else ""
     message = (
-        f"Unknown request URL: {request.method} {request.path}. There are GET /v1/models,"
-        " POST /v1/chat/completions and POST /v1/embeddings."
+        f"Unknown request URL: {request.method} {request.path}. There are GET /v1/models, GET /v1/models/MODEL,"
+        f" POST /v1/chat/completions and POST /v1/embeddings.{hint}"
     )
-    return JsonResponse(error_body(message, kind=INVALID, code="unknown_url"), status=404)
+    body = error_body(message, kind=INVALID, code="unknown_url")
+    return JsonResponse(body, status=404, headers={"x-request-id": new_request_id()})
+
+
+def new_request_id() -> str:
+    """Return an id for a reply, by which people speak of it; it is in the log, where something failed."""
+    return f"req_{uuid.uuid4().hex}"
 
 
 def _classified(error: Exception) -> tuple[int, str, str | None, str | None]:

@@ -30,6 +30,8 @@ ONLY: Mapping[str, tuple[object, str]] = {
     "top_logprobs": (0, "there are no log probabilities"),
     "web_search_options": (None, "answers come from the documents here"),
 }
+# Those that the model is told to leave alone are set aside.
+CHOICE_OF = {"tools": "tool_choice", "functions": "function_call"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,10 @@ class ChatRequest:
 def read_chat_request(body: Any) -> ChatRequest:
     """Read a body. Raises RefusedError, which names what is wrong."""
     fields = _object(body)
+    unused = {name for name, choice in CHOICE_OF.items() if fields.get(name) and fields.get(choice) == "none"}
     for name, (value, why) in ONLY.items():
+        if name in unused:
+            continue
         if fields.get(name) not in (None, value) or (name == "n" and fields.get(name) is True):
             raise RefusedError(f"'{name}' cannot be other than {value!r}: {why}.", param=name, code="unsupported_value")
     is_streamed = _flag(fields, "stream")
@@ -57,7 +62,8 @@ def read_chat_request(body: Any) -> ChatRequest:
     if stream_options is not None and not is_streamed:
         raise RefusedError("'stream_options' goes with 'stream': true only.", param="stream_options")
     question, history, set_aside = _said(fields.get("messages"))
-    ignored = sorted(name for name, value in fields.items() if name not in READ | ONLY.keys() and value is not None)
+    understood = (READ | ONLY.keys()) - unused
+    ignored = sorted(name for name, value in fields.items() if name not in understood and value is not None)
     return ChatRequest(
         model=model_name(fields),
         question=question,
@@ -121,11 +127,12 @@ def _message(message: Any, param: str) -> tuple[str, str]:
         raise RefusedError("There are no tools here; leave out their calls and results.", param=param)
     if role not in ("system", "developer", "user", "assistant"):
         raise RefusedError(f"'{param}.role' must be system, developer, user or assistant.", param=f"{param}.role")
-    return role, _text(fields.get("content"), f"{param}.content", may_be_absent=role == "assistant")
+    return role, _text(fields.get("content"), f"{param}.content", is_answer=role == "assistant")
 
 
-def _text(content: Any, param: str, *, may_be_absent: bool) -> str:
-    if content is None and may_be_absent:
+def _text(content: Any, param: str, *, is_answer: bool) -> str:
+    """Return the text of a message's content. An answer may have none, or be a refusal."""
+    if content is None and is_answer:
         return ""
     if isinstance(content, str):
         return plain(content, param).strip()
@@ -135,9 +142,17 @@ def _text(content: Any, param: str, *, may_be_absent: bool) -> str:
     for place, part in enumerate(content):
         here = f"{param}[{place}]"
         fields = _object(part, here)
-        if fields.get("type") != "text" or not isinstance(fields.get("text"), str):
-            raise RefusedError(f"'{here}' is no text: only texts can be read here.", param=here)
-        parts.append(plain(fields["text"], here))
+        kind = fields.get("type")
+        if kind != "text" and not (is_answer and kind == "refusal"):
+            raise RefusedError(
+                f"'{here}' is of type {str(kind)[:100]!r}: only texts can be read here.",
+                param=here,
+                code="unsupported_value",
+            )
+        text = fields.get(kind)
+        if not isinstance(text, str):
+            raise RefusedError(f"'{here}.{kind}' must be a text.", param=f"{here}.{kind}")
+        parts.append(plain(text, here))
     return "\n".join(parts).strip()
 
 

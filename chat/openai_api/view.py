@@ -1,6 +1,5 @@
 """What all operations of OpenAI's protocol share."""
 
-import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +11,7 @@ from rest_framework.request import Request
 
 from chat.api.authentication import TokenAuthentication
 from chat.api.view import ApiView
-from chat.openai_api.errors import openai_error
+from chat.openai_api.errors import new_request_id, openai_error
 
 
 class AlwaysJson(DefaultContentNegotiation):
@@ -36,7 +35,7 @@ class OpenAIView(ApiView):
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)
-        self.request_id = f"req_{uuid.uuid4().hex}"  # also in the log, where something failed
+        self.request_id = new_request_id()
 
     def get_exception_handler(self) -> Any:
         return openai_error
