@@ -1,4 +1,4 @@
-"""A receiver of webhooks on this machine: it keeps what it gets, and answers as its path says."""
+"""A receiver of webhooks on this machine: it keeps what it gets, and answers as its path says. And webhooks for it."""
 
 import json
 import ssl
@@ -15,11 +15,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from django.utils import timezone
 from standardwebhooks import Webhook as Verifier
 
-from monitoring.models import Webhook
+from monitoring.models import Webhook, WebhookDelivery
 from monitoring.models.webhooks import Event
 from monitoring.webhooks.managing import make_webhook
+from monitoring.webhooks.outbox import Happening, note
 
 STATUSES = {"/ok": 200, "/error": 500, "/gone": 410, "/moved": 302, "/busy": 503}
 
@@ -130,3 +132,15 @@ def make_hook(url: str, **overrides: Any) -> tuple[Webhook, str]:
     """Return a webhook that is told of everything, and its secret."""
     fields = {"name": f"Hook {Webhook.objects.count() + 1}", "url": url, "events": list(Event.values), **overrides}
     return make_webhook(**fields)
+
+
+def tell(*keys: str, webhook: Webhook | None = None) -> None:
+    """Let a flag be raised for each key, and be written down for one webhook or for all."""
+    hooks = [webhook] if webhook else list(Webhook.objects.all())
+    note("flag.raised", hooks, [Happening(key, {}) for key in keys])
+
+
+def make_due() -> None:
+    """Let the time of each next attempt come."""
+    WebhookDelivery.objects.filter(status=WebhookDelivery.Status.PENDING).update(next_at=timezone.now())
+    Webhook.objects.update(held_until=None)
