@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management import call_command
 
 from chat.models import Conversation, Document, ImplicitSignal, LLMCall, Turn
-from monitoring.models import JudgeVersion, Score
+from monitoring.models import CorrectedAnswer, Flag, JudgeVersion, Review, ReviewItem, Score
 from tests.factories import (
     make_call,
     make_collection,
@@ -54,7 +54,8 @@ def make_full_turns() -> list[Turn]:
     make_hit(turn=first, chunk=document.chunks.get(), text="Thirty days.", search_rank=2, is_cited=True)
     make_hit(turn=first, chunk=None, document_title="Gone", text="It was here.", similarity=None, vector_rank=None)
     make_call(turn=first)
-    make_call(turn=first, purpose=LLMCall.CallPurpose.JUDGE)  # no part of the answer
+    make_call(turn=first, purpose=LLMCall.CallPurpose.JUDGE, model="fake/judge", cost_usd=Decimal("0.0005"))
+    make_call(turn=first, purpose=LLMCall.CallPurpose.QUESTION)  # of an evaluation
     make_feedback(turn=first, value=-1, reasons=["INACCURATE", "OTHER"], comment="=1+1 is not thirty")
     ImplicitSignal.objects.create(turn=first, user=ada, kind="COPY")
     version = JudgeVersion.objects.create(
@@ -65,7 +66,7 @@ def make_full_turns() -> list[Turn]:
         settings={"threshold": 0.5},
         fingerprint="f" * 64,
     )
-    Score.objects.create(
+    verdict = Score.objects.create(
         turn=first,
         name="groundedness",
         source="JUDGE",
@@ -77,6 +78,7 @@ def make_full_turns() -> list[Turn]:
         cost_usd=Decimal(0),
     )
     Score.objects.create(turn=first, name="groundedness", source="REVIEWER", reviewer=rita, value=1.0, label="GROUNDED")
+    _review(first, verdict, rita)
     Score.objects.create(turn=second, name="toxicity", source="CODE", value=None, error="no verdict")
     failed = make_turn(
         conversation=make_conversation(user=ada, title="And on Sundays?"),
@@ -92,6 +94,23 @@ def make_full_turns() -> list[Turn]:
     other = make_turn(conversation=make_conversation(user=None, origin="API"), config=config)
     _set_times([first, second, failed, other])
     return [first, second, failed, other]
+
+
+def _review(turn: Turn, verdict: Score, reviewer: Any) -> None:
+    """Flag a turn twice; its reviewer settled the first flag in round 1, and is at work on the second."""
+    at = ASKED + timedelta(days=1)
+    item = ReviewItem.objects.create(
+        conversation=turn.conversation, status="OPEN", priority=6.5, reviews_wanted=2, round=2, opened_at=at
+    )
+    settled = Flag.objects.create(
+        turn=turn, reason="NOT_GROUNDED", detail="groundedness: PARTLY", score=verdict, settled_at=at
+    )
+    waiting = Flag.objects.create(turn=turn, reason="SAMPLE", weight=20, is_advisory=True)
+    review = Review.objects.create(item=item, reviewer=reviewer, round=1, note="Thirty is for adults.", decided_at=at)
+    CorrectedAnswer.objects.create(review=review, turn=turn, text="Thirty days, for adults.")
+    held = Review.objects.create(item=item, reviewer=reviewer, round=2, reserved_until=at)
+    Flag.objects.filter(pk__in=[settled.pk, waiting.pk]).update(created_at=at)
+    Review.objects.filter(pk__in=[review.pk, held.pk]).update(created_at=at)
 
 
 def _set_times(turns: list[Turn]) -> None:

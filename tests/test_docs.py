@@ -15,7 +15,14 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benc
 # Read by uvicorn, not by us.
 FOREIGN_VARIABLES = {"FORWARDED_ALLOW_IPS", "WEB_CONCURRENCY"}
 # In compose.yaml for the database's own image; the key of an example; read by tests and benchmarks.
-OTHER_VARIABLES = {"POSTGRES_PASSWORD", "POSTGRES_USER", "POSTGRES_DB", "GROQ_API_KEY", "RAGSITE_TEST_DATA"}
+OTHER_VARIABLES = {
+    "POSTGRES_PASSWORD",
+    "POSTGRES_USER",
+    "POSTGRES_DB",
+    "GROQ_API_KEY",
+    "RAGSITE_TEST_DATA",
+    "RAGSITE_TEST_SLOW_BROWSER",
+}
 VARIABLE = re.compile(r"\b(?:RAGSITE|LLM|OPENAI|OLLAMA|OIDC|EMAIL|DATABASE)_[A-Z0-9_]*[A-Z0-9]\b")
 READERS = {"str", "bool", "int", "float", "list", "log_level", "dj_db_url", "dj_email_url", "get"}
 

@@ -2,6 +2,7 @@
 
 import csv
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,7 +16,7 @@ from monitoring.exceptions import ExportError
 from monitoring.exports.choice import read_choice
 from monitoring.exports.records import Reader
 from monitoring.exports.shape import SCHEMA, TURN
-from monitoring.models import Score
+from monitoring.models import CorrectedAnswer, Flag, Review, ReviewItem, Score
 from tests.exported import ASKED, export, lines_of, make_full_turns
 from tests.factories import make_config, make_conversation, make_turn
 
@@ -54,9 +55,32 @@ def test_line_has_everything_of_a_turn(tmp_path):
     assert line["signals"][0]["kind"] == "COPY"
     assert [(score["source"], score["value"]) for score in line["scores"]] == [("JUDGE", 0.5), ("REVIEWER", 1.0)]
     assert line["scores"][0]["judge"]["settings"] == {"threshold": 0.5}
+    assert [(call["model"], call["cost_usd"]) for call in line["judge_calls"]] == [("fake/judge", 0.0005)]
     assert lines[1]["replaces"] == line["id"]
     assert lines[1]["cost_usd"] is None  # unknown, not nothing
     assert lines[2]["error_code"] == "timeout"
+
+
+def test_line_says_why_it_was_flagged_and_what_was_decided(tmp_path):
+    make_full_turns()
+
+    line, again, failed = lines_of(export(tmp_path / "turns.jsonl", "--users", "names"))
+
+    item = line["conversation"]["review_item"]
+    assert (item["status"], item["round"], item["reviews_wanted"], item["resolved_at"]) == ("OPEN", 2, 2, None)
+    assert [(flag["reason"], flag["score"], flag["weight"]) for flag in line["flags"]] == [
+        ("NOT_GROUNDED", 1, 1.0),
+        ("SAMPLE", None, 20.0),
+    ]
+    assert [flag["settled_at"] is None for flag in line["flags"]] == [False, True]
+    (review,) = line["reviews"]  # the one that is held is not decided
+    assert (review["reviewer"]["name"], review["round"], review["is_dismissed"]) == ("rita", 1, False)
+    assert review["labels"] == {"groundedness": "GROUNDED"}
+    assert (review["correction"], review["note"]) == ("Thirty days, for adults.", "Thirty is for adults.")
+    assert [(one["labels"], one["correction"], one["note"]) for one in again["reviews"]] == [
+        (None, None, "Thirty is for adults.")
+    ]
+    assert (failed["conversation"]["review_item"], failed["flags"], failed["reviews"]) == (None, [], [])
 
 
 def test_origins_never_mix(tmp_path):
@@ -72,7 +96,19 @@ def test_without_texts_only_numbers_are_left(tmp_path):
 
     content = export(tmp_path / "turns.jsonl", "--without-texts", "--users", "none").read_text()
 
-    for text in ("days", "Thirty", "not thirty", "no source", "too long", "It was here", "Good morning", "ada", "rita"):
+    for text in (
+        "days",
+        "Thirty",
+        "adults",
+        "groundedness: PARTLY",
+        "not thirty",
+        "no source",
+        "too long",
+        "It was here",
+        "Good morning",
+        "ada",
+        "rita",
+    ):
         assert text not in content
     assert lines_of(tmp_path / "turns.jsonl")[0]["scores"][0]["value"] == 0.5
 
@@ -97,6 +133,9 @@ def test_parquet_has_typed_columns_and_nested_lists(tmp_path):
     assert row["created_at"] == ASKED
     assert [hit["text"] for hit in row["hits"]] == ["Thirty days.", "It was here."]
     assert row["feedback"][0]["reasons"] == ["INACCURATE", "OTHER"]
+    assert row["conversation"]["review_item"]["priority"] == 6.5
+    assert row["reviews"][0]["labels"] == '{"groundedness": "GROUNDED"}'
+    assert row["judge_calls"][0]["cost_usd"] == Decimal("0.0005")
 
 
 def test_table_has_scores_as_columns_and_sums(tmp_path):
@@ -115,6 +154,11 @@ def test_table_has_scores_as_columns_and_sums(tmp_path):
     )
     assert (row["calls"], row["input_tokens"], row["output_tokens"]) == ("1", "1000", "200")
     assert (row["thumbs_up"], row["thumbs_down"], row["copy_signals"]) == ("0", "1", "1")
+    assert (row["flags"], row["waiting_flags"], row["queue_status"]) == ("NOT_GROUNDED; SAMPLE", "1", "OPEN")
+    assert (row["reviews"], row["reviewers_notes"]) == ("1", "Thirty is for adults.")
+    assert row["corrected_answer"] == "Thirty days, for adults."
+    assert (row["judge_calls"], row["judge_cost_usd"]) == ("1", "0.00050000")
+    assert (rows[2]["flags"], rows[2]["queue_status"], rows[2]["judge_calls"]) == ("", "", "0")
     assert row["documents"] == "Holiday; Gone" or row["documents"].endswith("Gone")
     assert rows[1]["cost_usd"] == ""
 
@@ -193,7 +237,7 @@ def test_reading_takes_the_same_queries_for_any_batch_and_holds_one():
         records, _ = next(batches)
 
     assert len(records) == 3
-    assert len(queries) <= 9
+    assert len(queries) <= 12
     assert all("LIMIT 3" in query["sql"] for query in queries if 'FROM "chat_turn"' in query["sql"])
 
 
@@ -212,9 +256,13 @@ def test_no_half_file_is_left_when_an_export_fails(tmp_path):
 NOT_EXPORTED = {
     Turn: {"stop_requested_at", "heartbeat_at", "import_key", "conversation_id", "config_id", "collection_id"},
     Hit: {"id", "turn_id", "chunk_id", "document_id", "document_title"},
-    LLMCall: {"id", "turn_id", "origin", "user_id"},
+    LLMCall: {"id", "turn_id", "origin", "user_id", "is_imported"},
     Feedback: {"id", "turn_id", "user_id"},
     ImplicitSignal: {"id", "turn_id", "user_id"},
+    Flag: {"id", "turn_id", "score_id"},
+    Review: {"id", "item_id", "reviewer_id", "reserved_until"},
+    ReviewItem: {"id", "conversation_id"},
+    CorrectedAnswer: {"id", "review_id", "turn_id", "text"},
     Score: {"id", "turn_id", "conversation_id", "judge_version_id", "rule_id", "reviewer_id", "author_id", "retry_at"},
 }
 SHAPES = {
@@ -224,6 +272,10 @@ SHAPES = {
     Feedback: set(TURN["feedback"].fields),
     ImplicitSignal: set(TURN["signals"].fields),
     Score: set(TURN["scores"].fields),
+    Flag: set(TURN["flags"].fields),
+    Review: set(TURN["reviews"].fields),
+    ReviewItem: set(TURN["conversation"].fields["review_item"].fields),
+    CorrectedAnswer: set(),
 }
 
 

@@ -14,11 +14,11 @@ from django.utils import timezone
 from chat.models import Collection, Conversation, LLMCall, PipelineConfig, Turn
 from chat.services.conversations import ask, delete_conversation
 from chat.services.spending import recount
-from monitoring.models import JudgeVersion, Score
+from monitoring.models import CorrectedAnswer, Flag, JudgeVersion, Review, ReviewItem, Score
 from monitoring.reports import Filters, read, refresh
 from tests.budgeted import make_budget
 from tests.exported import ASKED, export, lines_of, make_full_turns, remove_all
-from tests.factories import make_call, make_config, make_turn
+from tests.factories import make_call, make_config, make_turn, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +30,7 @@ def stripped(lines):
         line["conversation"]["import_source"] = None
         people = [line["user"], *(row["user"] for row in [*line["feedback"], *line["signals"]])]
         people += [score[who] for score in line["scores"] for who in ("reviewer", "author")]
+        people += [review["reviewer"] for review in line["reviews"]]
         for person in filter(None, people):
             person["id"] = None
     return found
@@ -70,6 +71,79 @@ def test_second_import_adds_nothing(tmp_path, capsys):
     assert Turn.objects.count() == 3
     assert Conversation.objects.filter(import_source="turns").count() == 2
     assert Score.objects.count() == 3
+    assert (Flag.objects.count(), Review.objects.count(), CorrectedAnswer.objects.count()) == (2, 1, 1)
+
+
+def test_queue_goes_on_where_it_was(tmp_path):
+    make_full_turns()
+    file = export(tmp_path / "turns.jsonl", "--users", "names")
+    remove_all()
+
+    call_command("import_turns", str(file))
+
+    first = Turn.objects.order_by("created_at")[0]
+    settled, waiting = first.flags.all()
+    assert (settled.reason, settled.score, settled.settled_at) == (
+        "NOT_GROUNDED",
+        first.scores.get(source="JUDGE"),
+        ASKED + timedelta(days=1),
+    )
+    assert (waiting.reason, waiting.weight, waiting.is_advisory, waiting.settled_at) == ("SAMPLE", 20, True, None)
+    item = ReviewItem.objects.get()
+    assert (item.conversation, item.status, item.round) == (first.conversation, "OPEN", 2)
+    assert list(ReviewItem.objects.free_for(get_user_model().objects.get(username="ada"))) == [item]
+    review = item.reviews.get()
+    assert (review.reviewer.username, review.note, review.reserved_until) == ("rita", "Thirty is for adults.", None)
+    assert first.corrections.get().text == "Thirty days, for adults."
+
+
+def test_two_reviews_by_people_who_are_not_named_are_two(tmp_path):
+    first, *_ = make_full_turns()
+    item = ReviewItem.objects.get()
+    other = Review.objects.create(item=item, reviewer=make_user(), round=1, decided_at=ASKED + timedelta(days=2))
+    CorrectedAnswer.objects.create(review=other, turn=first, text="It depends.")
+    file = export(tmp_path / "turns.jsonl", "--users", "none")
+    remove_all()
+
+    call_command("import_turns", str(file))
+
+    reviews = Review.objects.order_by("pk")
+    assert [review.reviewer.username for review in reviews] == [
+        "imported-turns-reviewer-1",
+        "imported-turns-reviewer-2",
+    ]
+    assert [review.corrections.get().text for review in reviews] == ["Thirty days, for adults.", "It depends."]
+
+
+def test_what_was_decided_here_stays_and_later_flags_open_it_again(tmp_path):
+    _, second, *_ = make_full_turns()
+    Flag.objects.create(turn=second, reason="TOXIC")
+    file = export(tmp_path / "turns.jsonl", "--users", "names")
+    second.delete()
+    item = ReviewItem.objects.get()
+    ReviewItem.objects.update(status="DISMISSED", round=1)
+    Review.objects.filter(round=2).delete()
+    Review.objects.update(note="Decided here.")
+
+    call_command("import_turns", str(file))
+
+    item.refresh_from_db()
+    assert (item.status, item.round, item.reviews.get().note) == ("OPEN", 2, "Decided here.")
+
+
+def test_file_of_an_earlier_version_has_no_reviews_and_is_imported(tmp_path):
+    make_full_turns()
+    lines = lines_of(export(tmp_path / "turns.jsonl"))
+    for line in lines:
+        del line["flags"], line["reviews"], line["judge_calls"], line["conversation"]["review_item"]
+    file = tmp_path / "earlier.jsonl"
+    file.write_text("\n".join(json.dumps(line) for line in lines))
+    remove_all()
+
+    call_command("import_turns", str(file))
+
+    assert Turn.objects.count() == 3
+    assert not ReviewItem.objects.exists()
 
 
 def test_what_is_known_here_is_taken_and_what_is_not_is_said(tmp_path, capsys):
@@ -136,9 +210,13 @@ def test_users_may_be_left_out_and_the_origin_changed(tmp_path):
         ({"cost_usd": 1e12}, "cost_usd is no amount of dollars"),
         ({"hits": [{"rank": 0.5}]}, "hits.0.rank is not a whole number: 0.5"),
         ({"conversation": {"id": "mine"}}, 'conversation.id is no UUID: "mine"'),
+        ({"flags": [{"reason": "DULL"}]}, 'flags.0.reason is "DULL"; possible are THUMBS_DOWN'),
+        ({"reviews": [{"round": 1}]}, "reviews.0.decided_at is missing"),
+        ({"judge_calls": [{"purpose": "answer"}]}, 'purpose is "answer"; possible are judge'),
         ({"feedback": [{"value": 0}]}, "feedback.0.value is 0; possible are 1, -1"),
         # of which only the database knows
         ({"hits": [{"rank": 1}, {"rank": 1}]}, "chat_hit_rank"),
+        ({"flags": [{"reason": "SLOW"}, {"reason": "SLOW"}]}, "monitoring_flag_once"),
     ],
 )
 def test_bad_line_is_named_and_the_others_are_imported(tmp_path, capsys, change, reason):
@@ -223,7 +301,7 @@ def test_reports_count_what_was_imported_in_its_own_time(tmp_path):
     assert row["turns"] == 3
 
 
-def test_imported_answers_are_in_no_budget_but_judging_them_is(tmp_path):
+def test_imported_answers_and_verdicts_are_in_no_budget_but_judging_them_here_is(tmp_path):
     make_full_turns()
     file = export(tmp_path / "turns.jsonl")
     remove_all()

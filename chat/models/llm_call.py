@@ -80,6 +80,10 @@ class LLMCall(models.Model):
     finish_reason = models.CharField(max_length=40, blank=True, default="")
     request_id = models.CharField(max_length=200, blank=True, default="")
     error_code = models.CharField(max_length=40, blank=True, default="")
+    # With a default of the database: made-up traffic is copied in without it.
+    is_imported = models.BooleanField(
+        default=False, db_default=False, help_text="It was made and paid elsewhere: no budget counts it."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = LLMCallQuerySet.as_manager()

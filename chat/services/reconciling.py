@@ -101,8 +101,8 @@ def compare(invoice: Invoice, *, provider: str) -> dict[tuple[date, str], Compar
         created_at__gte=since,
         created_at__lt=datetime.combine(ends, datetime.min.time(), UTC),
     ).exclude(Q(origin=Origin.SYNTHETIC) | Q(origin=None, turn__origin=Origin.SYNTHETIC))
-    # What answered elsewhere is on another invoice; who judges such an answer does it here.
-    calls = calls.exclude(Q(origin=None, turn__import_key__gt="") & ~Q(purpose=LLMCall.CallPurpose.JUDGE))
+    # What was asked elsewhere is on another invoice.
+    calls = calls.filter(is_imported=False)
     sums = (
         calls.order_by()
         .annotate(day=TruncDate("created_at", tzinfo=UTC, output_field=DateField()))

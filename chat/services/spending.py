@@ -50,9 +50,9 @@ SELECT id, %(month)s, %(usd)s, %(unknown)s
 RETURNING kept.budget_id
 """
 
-# What counts. For everything: all calls but those of synthetic traffic, which nobody paid, and those of imported
-# answers, which were paid elsewhere. For a user or the members of a group: the calls of their questions and those that
-# they made without one, such as vectors by the API, and not what others let judges or evaluations do with the answers.
+# What counts. For everything: all calls but those of synthetic traffic, which nobody paid, and imported ones, which
+# were paid elsewhere. For a user or the members of a group: the calls of their questions and those that they made
+# without one, such as vectors by the API, and not what others let judges or evaluations do with the answers.
 LEDGER_SQL = """
 SELECT COALESCE(sum(call.cost_usd), 0), count(*) FILTER (WHERE call.cost_usd IS NULL)
   FROM chat_llmcall AS call
@@ -61,7 +61,7 @@ SELECT COALESCE(sum(call.cost_usd), 0), count(*) FILTER (WHERE call.cost_usd IS 
  WHERE call.created_at >= %(since)s
    AND call.created_at < %(until)s
    AND COALESCE(call.origin, turn.origin) <> 'SYNTHETIC'
-   AND NOT (call.origin IS NULL AND call.purpose <> 'judge' AND turn.import_key > '')
+   AND NOT call.is_imported
    AND (%(scope)s = 'EVERYTHING'
         OR call.user_id = %(user_id)s
         OR call.user_id IN (SELECT user_id FROM auth_user_groups WHERE group_id = %(group_id)s)

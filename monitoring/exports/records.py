@@ -14,7 +14,21 @@ from django.db.models import Model, Q, QuerySet
 
 from chat.models import Feedback, Hit, ImplicitSignal, LLMCall, PipelineConfig, Turn
 from monitoring.exports.choice import Choice
-from monitoring.exports.shape import CALL, CONFIG, CONVERSATION, HIT, JUDGE, SCHEMA, SCORE, TURN, Field, Kind
+from monitoring.exports.reviews import read_flags, read_reviews
+from monitoring.exports.shape import (
+    CALL,
+    CONFIG,
+    CONVERSATION,
+    HIT,
+    JUDGE,
+    JUDGE_CALL,
+    REVIEW_ITEM,
+    SCHEMA,
+    SCORE,
+    TURN,
+    Field,
+    Kind,
+)
 from monitoring.models import JudgeVersion, Score
 
 Record = dict[str, Any]
@@ -24,7 +38,7 @@ BATCH_TURNS = 2000
 _RELATED = {"conversation", "user", "config", "collection", "replaces", "schema", "id"}
 _LISTS = {name for name, field_ in TURN.items() if field_.kind is Kind.MANY}
 _TURN_COLUMNS = [name for name in TURN if name not in _RELATED | _LISTS]
-_CONVERSATION_COLUMNS = [name for name in CONVERSATION if name != "collection"]
+_CONVERSATION_COLUMNS = [name for name in CONVERSATION if name not in ("collection", "review_item")]
 _HIT_COLUMNS = {
     **{name: name for name in HIT},
     "title": "document_title",
@@ -54,7 +68,7 @@ class Reader:
     _judges: dict[int, Record] = field(default_factory=dict)
 
     def batches(self, after: Place | None = None) -> Iterator[tuple[list[Record], Place]]:
-        """Yield records with the place that they end at, the oldest first. Nine queries a batch at most."""
+        """Yield records with the place that they end at, the oldest first. Twelve queries a batch at most."""
         turns = self.choice.turns()
         while True:
             rows = self._rows(turns, after)
@@ -71,24 +85,32 @@ class Reader:
             turns = turns.filter(later, created_at__gte=after.created_at)  # the second is what an index serves
         related = ["conversation__user_id", "conversation__user__username", "conversation__collection__name"]
         related += [f"conversation__{name}" for name in _CONVERSATION_COLUMNS]
+        related += [f"conversation__review_item__{name}" for name in REVIEW_ITEM]
         related += ["replaces_id", "replaces__import_key", "import_key", "config_id", "collection__name"]
         return list(turns.order_by("created_at", "pk").values("pk", *_TURN_COLUMNS, *related)[: self.batch_turns])
 
     def _records(self, rows: Sequence[Record]) -> list[Record]:
         ids = [row["pk"] for row in rows]
         self._learn(rows, ids)
+        scores = self._scores(ids)
+        reviewed = {row["pk"]: row["conversation__id"] for row in rows if row["conversation__review_item__status"]}
         parts = {
             "hits": self._hits(ids),
-            "calls": self._calls(ids),
+            **self._calls(ids),
             "feedback": self._feedback(ids),
             "signals": self._signals(ids),
-            "scores": self._scores(ids),
+            "flags": read_flags(ids, scores),
+            "reviews": self._with_users(read_reviews(reviewed, scores), "reviewer"),
+            "scores": self._with_users(scores, "reviewer", "author"),
         }
         records = []
         for row in rows:
             values = {name: row[name] for name in _TURN_COLUMNS}
             conversation = {name: row[f"conversation__{name}"] for name in _CONVERSATION_COLUMNS}
             conversation |= {"id": str(conversation["id"]), "collection": row["conversation__collection__name"]}
+            if row["pk"] in reviewed:
+                item = {name: row[f"conversation__review_item__{name}"] for name in REVIEW_ITEM}
+                conversation["review_item"] = item
             values |= {
                 "schema": SCHEMA,
                 "id": row["import_key"] or str(row["pk"]),
@@ -120,9 +142,14 @@ class Reader:
             for turn_id, rows in found.items()
         }
 
-    def _calls(self, ids: Sequence[int]) -> Mapping[int, list[Record]]:
-        answering = Q(origin=None, purpose__in=CALL["purpose"].choices)
-        return _of_turns(LLMCall, ids, "pk", list(CALL), answering)
+    def _calls(self, ids: Sequence[int]) -> Mapping[str, Mapping[int, list[Record]]]:
+        """Return what made the answers, and apart from it what judged them."""
+        found = _of_turns(LLMCall, ids, "pk", list(CALL), Q(origin=None))
+        purposes = {"calls": CALL["purpose"].choices, "judge_calls": JUDGE_CALL["purpose"].choices}
+        return {
+            name: {pk: [call for call in calls if call["purpose"] in made_for] for pk, calls in found.items()}
+            for name, made_for in purposes.items()
+        }
 
     def _feedback(self, ids: Sequence[int]) -> Mapping[int, list[Record]]:
         columns = ["user_id", "user__username", "value", "reasons", "comment", "created_at", "updated_at"]
@@ -132,14 +159,14 @@ class Reader:
         columns = ["user_id", "user__username", "kind", "created_at"]
         return self._with_users(_of_turns(ImplicitSignal, ids, "pk", columns), "user")
 
-    def _scores(self, ids: Sequence[int]) -> Mapping[int, list[Record]]:
+    def _scores(self, ids: Sequence[int]) -> dict[int, list[Record]]:
         people = [f"{who}{end}" for who in ("reviewer", "author") for end in ("_id", "__username")]
-        found = _of_turns(Score, ids, "pk", [*_SCORE_COLUMNS, *people, "judge_version_id", "conversation_id"])
+        found = _of_turns(Score, ids, "pk", ["pk", *_SCORE_COLUMNS, *people, "judge_version_id", "conversation_id"])
         for row in (row for rows in found.values() for row in rows):
             row["judge"] = self._judges[row["judge_version_id"]] if row["judge_version_id"] else None
             row["of_conversation"] = row["conversation_id"] is not None
             row["details"] = row["details"] or None
-        return self._with_users(found, "reviewer", "author")
+        return found
 
     def _with_users(self, found: dict[int, list[Record]], *names: str) -> Mapping[int, list[Record]]:
         for row in (row for rows in found.values() for row in rows):

@@ -13,7 +13,7 @@ from chat.models.feedback import ImplicitSignal, Reason
 from chat.models.llm_call import LLMCall
 from chat.models.turn import Turn
 from chat.rag.config import ContextSize, FusionMethod, Reranker, SearchMode
-from monitoring.models import JudgeVersion, Score
+from monitoring.models import Flag, JudgeVersion, ReviewItem, Score
 
 SCHEMA = "ragsite.turn/1"
 
@@ -92,6 +92,15 @@ CONFIG = {
     "min_similarity": NUMBER,
     "rewrite": FLAG,
 }
+# Where a conversation stands in the queue of reviews; what was decided is told with each of its turns.
+REVIEW_ITEM = {
+    "status": _word(ReviewItem.Status.values),
+    "priority": NUMBER,
+    "reviews_wanted": _count(2, needed=True, least=1),
+    "round": _count(needed=True, least=1),
+    "opened_at": Field(Kind.TIME, needed=True),
+    "resolved_at": TIME,
+}
 CONVERSATION = {
     "id": _text(36, needed=True),
     "title": _text(200, personal=True),
@@ -102,6 +111,7 @@ CONVERSATION = {
     "created_at": TIME,
     "updated_at": TIME,
     "deleted_at": TIME,
+    "review_item": Field(Kind.ONE, fields=REVIEW_ITEM),
 }
 HIT = {
     "rank": _count(SMALL, needed=True),
@@ -118,7 +128,7 @@ HIT = {
     "similarity": NUMBER,
     "is_cited": FLAG,
 }
-# What judging cost stands with the scores.
+# Those that made the answer; what judged it stands apart, and is no part of what the answer cost.
 PURPOSES = [purpose for purpose in LLMCall.CallPurpose.values if purpose not in ("judge", "question")]
 CALL = {
     "purpose": _word(PURPOSES),
@@ -143,6 +153,7 @@ CALL = {
     "error_code": _text(40),
     "created_at": TIME,
 }
+JUDGE_CALL = CALL | {"purpose": _word([LLMCall.CallPurpose.JUDGE])}
 FEEDBACK = {
     "user": Field(Kind.ONE, fields=USER),
     "value": Field(Kind.COUNT, needed=True, choices=("1", "-1"), least=-1, most=1),
@@ -187,6 +198,25 @@ SCORE = {
     "duration_seconds": _seconds(),
     "created_at": TIME,
     "updated_at": TIME,
+}
+FLAG_RAISED = {
+    "reason": _word(Flag.Reason.values),
+    "detail": _text(300, personal=True),
+    "score": _count(least=1),  # the verdict that it rests on: its place in `scores`, 1 is the first
+    "is_advisory": FLAG,
+    "weight": Field(Kind.NUMBER, least=1),
+    "created_at": TIME,
+    "settled_at": TIME,
+}
+REVIEW = {
+    "reviewer": Field(Kind.ONE, fields=USER),
+    "round": _count(needed=True, least=1),
+    "is_dismissed": FLAG,
+    "labels": Field(Kind.JSON),  # of this turn, as in `scores`, which an import reads
+    "correction": _text(personal=True),  # of this turn
+    "note": _text(personal=True),
+    "created_at": TIME,
+    "decided_at": Field(Kind.TIME, needed=True),
 }
 FINISHED = [status for status in Turn.Status.values if status not in ("PENDING", "STREAMING")]
 TURN: Mapping[str, Field] = {
@@ -235,4 +265,7 @@ TURN: Mapping[str, Field] = {
     "feedback": Field(Kind.MANY, fields=FEEDBACK),
     "signals": Field(Kind.MANY, fields=SIGNAL),
     "scores": Field(Kind.MANY, fields=SCORE),
+    "judge_calls": Field(Kind.MANY, fields=JUDGE_CALL),
+    "flags": Field(Kind.MANY, fields=FLAG_RAISED),
+    "reviews": Field(Kind.MANY, fields=REVIEW),
 }

@@ -1,4 +1,4 @@
-"""CSV: one turn a row, flat, for spreadsheets. Hits and calls are counted and summed, scores are columns.
+"""CSV: one turn a row, flat, for spreadsheets. Hits, calls and reviews are counted and summed, scores are columns.
 
 A text that a spreadsheet would take for a formula begins with an apostrophe, which shows it as text.
 """
@@ -60,6 +60,14 @@ def columns_of(score_names: Sequence[str]) -> list[str]:
         "thumbs_down",
         "reasons",
         "comments",
+        "flags",
+        "waiting_flags",
+        "queue_status",
+        "reviews",
+        "reviewers_notes",
+        "corrected_answer",
+        "judge_calls",
+        "judge_cost_usd",
         *(f"{kind.lower()}_signals" for kind in SIGNALS),
         *(f"{kind}_{name}" for name in score_names for kind in ("score", "label", "review")),
     ]
@@ -115,7 +123,23 @@ def _row(record: Record) -> dict[str, Any]:
     }
     for kind in SIGNALS:
         row[f"{kind.lower()}_signals"] = sum(signal["kind"] == kind for signal in record["signals"])
-    return row | _scores(record["scores"])
+    return row | _reviewed(record) | _scores(record["scores"])
+
+
+def _reviewed(record: Record) -> dict[str, Any]:
+    """Return why it was flagged, what was decided, and what judging it took. The newest corrected answer counts."""
+    flags, reviews, calls = record["flags"], record["reviews"], record["judge_calls"]
+    item = record["conversation"]["review_item"]
+    return {
+        "flags": _joined(flag["reason"] for flag in flags),
+        "waiting_flags": sum(flag["settled_at"] is None for flag in flags),
+        "queue_status": item and item["status"],
+        "reviews": len(reviews),
+        "reviewers_notes": _joined(review["note"] for review in reviews),
+        "corrected_answer": next((review["correction"] for review in reversed(reviews) if review["correction"]), None),
+        "judge_calls": len(calls),
+        "judge_cost_usd": _sum(call["cost_usd"] for call in calls),
+    }
 
 
 def _scores(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -131,7 +155,7 @@ def _scores(scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return row | {f"review_{name}": sum(values) / len(values) for name, values in reviews.items()}
 
 
-def _sum(values: Iterable[int | None]) -> int | None:
+def _sum(values: Iterable[int | Decimal | None]) -> int | Decimal | None:
     """Return the sum; None where one is not known: a sum with a hole is not a sum."""
     known = list(values)
     return None if None in known else sum(value for value in known if value is not None)

@@ -4,6 +4,7 @@ A turn is told apart by its conversation's id and its own: where it is here alre
 be repeated, and one that was killed goes on. A line that cannot be used is named with its reason, and the others go on.
 """
 
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -20,16 +21,18 @@ from chat.models import Conversation, Feedback, Hit, ImplicitSignal, LLMCall, Tu
 from monitoring.imports.copying import copy_rows, new_ids
 from monitoring.imports.reading import Line, LineError
 from monitoring.imports.references import References
+from monitoring.imports.reviews import write_reviews
 from monitoring.imports.rows import (
     call_rows,
     conversation_row,
     feedback_rows,
+    flag_rows,
     hit_rows,
     score_rows,
     signal_rows,
     turn_row,
 )
-from monitoring.models import Score
+from monitoring.models import Flag, Score
 
 logger = logging.getLogger(__name__)
 
@@ -158,7 +161,11 @@ class Importing:
         copy_rows(LLMCall, [row for record, pk in each for row in call_rows(record, pk)])
         copy_rows(Feedback, [row for record, pk in each for row in feedback_rows(record, pk, refer)])
         copy_rows(ImplicitSignal, [row for record, pk in each for row in signal_rows(record, pk, refer)])
-        copy_rows(Score, [row for record, pk in each for row in score_rows(record, pk, refer)])
+        ids_of_scores = _ids_of_scores(new.values())
+        rated = [(record, pk, scores) for (record, pk), scores in zip(each, ids_of_scores, strict=True)]
+        copy_rows(Score, [row for record, pk, scores in rated for row in score_rows(record, pk, scores, refer)])
+        copy_rows(Flag, [row for record, pk, scores in rated for row in flag_rows(record, pk, scores)])
+        write_reviews(each, refer)
         _stretch(new.values())
 
     def _count(self, numbered: Sequence[tuple[int, Record]], new: Sequence[Record]) -> None:
@@ -190,6 +197,13 @@ def _there(ids: set[UUID]) -> _There:
         {pk for pk, deleted_at in found.items() if deleted_at},
         {(conversation, key or str(pk)): pk for conversation, key, pk in turns},
     )
+
+
+def _ids_of_scores(records: Iterable[Record]) -> list[list[int]]:
+    """Return ids for the scores of each record, which flags refer to. One query."""
+    counts = [len(record["scores"]) for record in records]
+    ids = iter(new_ids(Score, sum(counts)))
+    return [list(itertools.islice(ids, count)) for count in counts]
 
 
 def _place(records: Iterable[Record]) -> None:

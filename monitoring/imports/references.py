@@ -46,7 +46,13 @@ class References:
         is another one here for each source."""
         if self.users == "none" or not named or (not named["name"] and named["id"] is None):
             return None
-        name = named["name"] or f"{IMPORTED_PREFIX}{slug(self.source)}-{named['id']}"
+        return self._account(named["name"] or f"{IMPORTED_PREFIX}{slug(self.source)}-{named['id']}")
+
+    def nameless_reviewer(self, number: int) -> int:
+        """Return who stands for reviewers of the source who are not named: a review is somebody's."""
+        return self._account(f"{IMPORTED_PREFIX}{slug(self.source)}-reviewer-{number}")
+
+    def _account(self, name: str) -> int:
         if name not in self._users:
             users = get_user_model()._default_manager
             found = users.filter(username=name).first()

@@ -1,7 +1,7 @@
-"""Records as rows of the tables: a turn with its hits, calls, votes, signals and scores. Unknown words are empty texts
-here, as the tables want them."""
+"""Records as rows of the tables: a turn with its hits, calls, votes, signals, scores and flags. Unknown words are empty
+texts here, as the tables want them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chat.services.conversations import title_for
@@ -69,7 +69,7 @@ def hit_rows(record: Record, turn_id: int, documents: Mapping[tuple[str, str], i
 
 
 def call_rows(record: Record, turn_id: int) -> list[Row]:
-    """Return the calls of models that made the answer."""
+    """Return the calls of models that made the answer, and of those that judged it."""
     fields = TURN["calls"].fields or {}
     return [
         _worded(call, fields, list(fields))
@@ -77,9 +77,10 @@ def call_rows(record: Record, turn_id: int) -> list[Row]:
             "turn_id": turn_id,
             "tokens_estimated": bool(call["tokens_estimated"]),
             "attempts": call["attempts"] or 1,
+            "is_imported": True,
             "created_at": call["created_at"] or record["created_at"],
         }
-        for call in record["calls"]
+        for call in (*record["calls"], *record["judge_calls"])
     ]
 
 
@@ -112,13 +113,14 @@ def signal_rows(record: Record, turn_id: int, references: References) -> list[Ro
     ]
 
 
-def score_rows(record: Record, turn_id: int, references: References) -> list[Row]:
-    """Return the scores, with the versions of judges that gave them."""
+def score_rows(record: Record, turn_id: int, score_ids: Sequence[int], references: References) -> list[Row]:
+    """Return the scores under these ids, with the versions of judges that gave them."""
     fields = TURN["scores"].fields or {}
     own = [name for name, one in fields.items() if one.kind is not Kind.ONE and name != "of_conversation"]
     return [
         _worded(score, fields, own)
         | {
+            "id": pk,
             "turn_id": turn_id,
             "conversation_id": record["conversation"]["id"] if score["of_conversation"] else None,
             "judge_version_id": references.judge(score["judge"]) if score["judge"] else None,
@@ -130,7 +132,24 @@ def score_rows(record: Record, turn_id: int, references: References) -> list[Row
             "created_at": score["created_at"] or record["created_at"],
             "updated_at": score["updated_at"] or score["created_at"] or record["created_at"],
         }
-        for score in record["scores"]
+        for score, pk in zip(record["scores"], score_ids, strict=True)
+    ]
+
+
+def flag_rows(record: Record, turn_id: int, score_ids: Sequence[int]) -> list[Row]:
+    """Return why it was flagged; a flag names its verdict by the place among the scores."""
+    return [
+        {
+            "turn_id": turn_id,
+            "reason": flag["reason"],
+            "detail": flag["detail"] or "",
+            "score_id": score_ids[flag["score"] - 1] if flag["score"] and flag["score"] <= len(score_ids) else None,
+            "is_advisory": bool(flag["is_advisory"]),
+            "weight": flag["weight"] or 1.0,
+            "created_at": flag["created_at"] or record["created_at"],
+            "settled_at": flag["settled_at"],
+        }
+        for flag in record["flags"]
     ]
 
 
