@@ -241,6 +241,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ExperimentStatusEnum": "monitoring.models.Experiment.Status",
         "ScoreSourceEnum": "monitoring.models.Score.Source",
         "ItemSourceEnum": "monitoring.models.DatasetItem.Source",
+        "KpiEnum": "monitoring.api.experiment_shapes.KPI_NAMES",
     },
 }
 

@@ -27,7 +27,7 @@ def post(client, experiment, what, **body):
 def test_experiments_are_listed_with_variants(client, django_assert_max_num_queries):
     draft, running = make_draft(), make_experiment()
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         rows = client.get(EXPERIMENTS).json()["results"]
 
     assert [row["id"] for row in rows] == [running.pk, draft.pk]

@@ -109,7 +109,11 @@ POST   /api/v1/evaluation-runs/{run}/resume/                          admin     
 GET    /api/v1/evaluation-runs/{run}/results/                         read       n n y y y
 GET    /api/v1/evaluation-runs/{run}/items/                           read       n n y y y
 GET    /api/v1/experiments/                                           read       n n y y y
+POST   /api/v1/experiments/                                           admin      n n n b b
 GET    /api/v1/experiments/{experiment}/                              read       n n y y y
+PATCH  /api/v1/experiments/{experiment}/                              admin      n n n y y
+DELETE /api/v1/experiments/{experiment}/                              admin      n n n y y
+POST   /api/v1/experiments/{experiment}/copy/                         admin      n n n y y
 POST   /api/v1/experiments/{experiment}/start/                        admin      n n n y y
 POST   /api/v1/experiments/{experiment}/stop/                         admin      n n n b b
 POST   /api/v1/experiments/{experiment}/conclude/                     admin      n n n b b

@@ -1,12 +1,14 @@
-"""Experiments: what is divided, what is known, and starting, stopping and concluding them."""
+"""Experiments: listing them, drawing up drafts, and starting, stopping and concluding them."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Prefetch
 from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
@@ -14,85 +16,23 @@ from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.api.etags import tagged
+from chat.api.idempotency import IDEMPOTENCY_KEY, once
 from chat.api.view import ApiView, checked
 from chat.models.api import Scope
 from chat.models.conversation import Origin
+from monitoring.api.experiment_shapes import DraftSerializer, ExperimentSerializer, as_sent, draft_of
 from monitoring.api.queries import asked
+from monitoring.exceptions import ExperimentError
 from monitoring.experiments import lifecycle
-from monitoring.models import Experiment, Guardrail, Variant
-from monitoring.models.experiments import BUCKETS, ExperimentQuerySet
+from monitoring.models import Experiment, Variant
+from monitoring.models.experiments import ExperimentQuerySet
 
 VIEW = Access(Scope.READ, "monitoring.view_experiment")
+ADD = Access(Scope.ADMIN, "monitoring.add_experiment")
+CHANGE = Access(Scope.ADMIN, "monitoring.change_experiment")
+DELETE = Access(Scope.ADMIN, "monitoring.delete_experiment")
 RUN = Access(Scope.ADMIN, "monitoring.run_experiment")
 DEFAULTS = "chat.change_pipelineconfig"
-
-
-class VariantSerializer(serializers.ModelSerializer[Variant]):
-    """A variant."""
-
-    config = serializers.IntegerField(source="config_id")
-    config_name = serializers.CharField(source="config")
-    share = serializers.SerializerMethodField(help_text="Of the units in the experiment, 0 to 1.")
-
-    class Meta:
-        model = Variant
-        fields = ["id", "name", "config", "config_name", "share", "is_control"]
-
-    def get_share(self, variant: Variant) -> float:
-        return variant.share / BUCKETS
-
-
-class GuardrailSerializer(serializers.ModelSerializer[Guardrail]):
-    """A figure that must not get worse by more than the margin."""
-
-    class Meta:
-        model = Guardrail
-        fields = ["kpi", "margin"]
-
-
-class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
-    """An experiment on live traffic."""
-
-    traffic = serializers.SerializerMethodField(help_text="Share of all units that it takes, 0 to 1.")
-    variants = VariantSerializer(many=True)
-    guardrails = GuardrailSerializer(many=True)
-    collections: Any = serializers.PrimaryKeyRelatedField(many=True, read_only=True)
-    winner = serializers.IntegerField(source="winner_id", allow_null=True)
-    justified_by = serializers.IntegerField(source="justified_by_id", allow_null=True)
-
-    class Meta:
-        model = Experiment
-        fields = [
-            "id",
-            "name",
-            "hypothesis",
-            "status",
-            "origin",
-            "unit",
-            "traffic",
-            "primary_kpi",
-            "smallest_effect",
-            "alpha",
-            "power",
-            "minimum_days",
-            "minimum_units",
-            "is_aa",
-            "stops_on_guardrail",
-            "variants",
-            "guardrails",
-            "collections",
-            "justified_by",
-            "created_at",
-            "started_at",
-            "stopped_at",
-            "stop_reason",
-            "concluded_at",
-            "conclusion",
-            "winner",
-        ]
-
-    def get_traffic(self, experiment: Experiment) -> float:
-        return experiment.traffic / BUCKETS
 
 
 class ExperimentsQuery(serializers.Serializer[Any]):
@@ -121,7 +61,7 @@ class ConclusionSerializer(serializers.Serializer[Any]):
 class Experiments(ApiView):
     """Experiments."""
 
-    access = {"GET": VIEW}
+    access = {"GET": VIEW, "POST": ADD}
 
     @extend_schema(
         operation_id="list_experiments", parameters=[ExperimentsQuery], responses=ExperimentSerializer(many=True)
@@ -131,16 +71,57 @@ class Experiments(ApiView):
         rows = _whole(Experiment.objects.filter(**asked(request, ExperimentsQuery)))
         return self.page(request, rows, ExperimentSerializer, ordering="-pk")
 
+    @extend_schema(
+        operation_id="make_experiment",
+        request=DraftSerializer,
+        responses={201: ExperimentSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    def post(self, request: Request) -> Response:
+        """Draw up an experiment on questions of users. It is a draft: nobody gets it before it is started."""
+        return once(request, partial(_make, request))
+
 
 class OneExperiment(ApiView):
     """An experiment."""
 
-    access = {"GET": VIEW}
+    access = {"GET": VIEW, "PATCH": CHANGE, "DELETE": DELETE}
 
     @extend_schema(operation_id="get_experiment", responses=ExperimentSerializer)
     def get(self, request: Request, experiment_id: int) -> HttpResponseBase:
         """Return an experiment."""
         return tagged(request, _shown(experiment_id).data)
+
+    @extend_schema(operation_id="change_experiment", request=DraftSerializer, responses=ExperimentSerializer)
+    def patch(self, request: Request, experiment_id: int) -> Response:
+        """Change some of a draft; a list that is sent takes the place of the whole list. What was started does not
+        change: copy it."""
+        experiment = _of_people(experiment_id)
+        if experiment.is_fixed:
+            raise ExperimentError(lifecycle.FIXED)
+        # Whole, with what is stored: in part, things within a list might lack what they need.
+        whole = {**as_sent(experiment), **request.data} if isinstance(request.data, Mapping) else request.data
+        draft = draft_of(experiment, checked(DraftSerializer, whole, instance=experiment))
+        lifecycle.save_draft(**draft, by=request.user)
+        return _shown(experiment_id)
+
+    @extend_schema(operation_id="delete_experiment", responses={204: OpenApiResponse(description="Deleted.")})
+    def delete(self, request: Request, experiment_id: int) -> Response:
+        """Remove a draft. What was started stays on record."""
+        lifecycle.delete_draft(experiment=_of_people(experiment_id))
+        return Response(status=204)
+
+
+class Copying(ApiView):
+    """An experiment that is to be drawn up again."""
+
+    access = {"POST": ADD}
+
+    @extend_schema(operation_id="copy_experiment", request=None, responses={201: ExperimentSerializer})
+    def post(self, request: Request, experiment_id: int) -> Response:
+        """Make a draft like an experiment, under another name; it divides users anew."""
+        copy = lifecycle.copy_as_draft(experiment=_of_people(experiment_id), by=request.user)
+        return _shown(copy.pk, status=201)
 
 
 class Starting(ApiView):
@@ -196,7 +177,12 @@ class Concluding(ApiView):
 def _whole(rows: ExperimentQuerySet) -> ExperimentQuerySet:
     """Return experiments with what is shown of them."""
     variants = Prefetch("variants", Variant.objects.select_related("config"))
-    return rows.prefetch_related(variants, "guardrails", "collections")
+    return rows.prefetch_related(variants, "guardrails", "collections", "groups")
+
+
+def _make(request: Request) -> Response:
+    draft = draft_of(Experiment(), checked(DraftSerializer, request.data))
+    return _shown(lifecycle.save_draft(**draft, by=request.user).pk, status=201)
 
 
 def _of_people(experiment_id: int) -> Experiment:
@@ -204,6 +190,6 @@ def _of_people(experiment_id: int) -> Experiment:
     return get_object_or_404(Experiment.objects.of_people(), pk=experiment_id)
 
 
-def _shown(experiment_id: int) -> Response:
+def _shown(experiment_id: int, status: int = 200) -> Response:
     experiment = get_object_or_404(_whole(Experiment.objects.all()), pk=experiment_id)
-    return Response(ExperimentSerializer(experiment).data)
+    return Response(ExperimentSerializer(experiment).data, status=status)

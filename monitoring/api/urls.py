@@ -64,6 +64,7 @@ urlpatterns: list[URLPattern] = [
     path("evaluation-runs/<int:run_id>/items/", run_results.RunItems.as_view(), name="run-items"),
     path("experiments/", experiments.Experiments.as_view(), name="experiments"),
     path("experiments/<int:experiment_id>/", experiments.OneExperiment.as_view(), name="experiment"),
+    path("experiments/<int:experiment_id>/copy/", experiments.Copying.as_view(), name="copy-experiment"),
     path("experiments/<int:experiment_id>/start/", experiments.Starting.as_view(), name="start-experiment"),
     path("experiments/<int:experiment_id>/stop/", experiments.Stopping.as_view(), name="stop-experiment"),
     path("experiments/<int:experiment_id>/conclude/", experiments.Concluding.as_view(), name="conclude-experiment"),

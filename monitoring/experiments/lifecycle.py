@@ -22,6 +22,7 @@ from monitoring.models.experiments import make_salt
 from monitoring.webhooks.telling import tell_stop
 
 Status = Experiment.Status
+FIXED = "It was started, and what was started does not change: make a copy of it."
 
 
 def save_draft(
@@ -45,7 +46,7 @@ def save_draft(
         if is_new:
             experiment.created_by = by
         else:
-            _lock(experiment, Status.DRAFT, "It was started, and what was started does not change: make a copy of it.")
+            _lock(experiment, Status.DRAFT, FIXED)
         experiment.save()
         _write_variants(experiment, variants)
         experiment.guardrails.all().delete()
