@@ -42,7 +42,7 @@ class ExportForm(forms.Form):
         required=False,
         initial=True,
         widget=UnfoldBooleanWidget,
-        help_text="Questions, answers, hits, comments, explanations and corrected answers. Without them numbers are left.",
+        help_text="Questions, answers, hits, comments, notes, corrections. Without them numbers are left.",
     )
     origin = forms.ChoiceField(
         choices=[(origin, origin) for origin in Origin.values],
