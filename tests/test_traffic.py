@@ -209,12 +209,55 @@ def test_truth_file_tells_when_a_figure_is_off(knowledge, tmp_path):
     assert "figures and 0 incidents are as planted" in out.getvalue()
 
 
-def test_truth_file_that_is_none_is_refused(db, tmp_path):
-    (tmp_path / "truth.json").write_text("[]")
+@pytest.mark.parametrize(
+    "text", ["[]", "{", '{"version": 2}', '{"version": 2, "figures": []}', '{"version": 1, "figures": [{}]}', "\xff"]
+)
+def test_truth_file_that_is_none_is_refused(db, tmp_path, text):
+    path = tmp_path / "truth.json"
+    path.write_text(text, encoding="latin-1")
 
-    for name in ("truth.json", "missing.json"):
-        with pytest.raises(CommandError, match=name):
-            call_command("verify_truth", str(tmp_path / name))
+    with pytest.raises(CommandError, match=r"truth\.json is no"):
+        call_command("verify_truth", str(path))
+
+
+def test_truth_file_that_is_missing_is_refused(db, tmp_path):
+    with pytest.raises(CommandError, match=r"missing\.json cannot be read"):
+        call_command("verify_truth", str(tmp_path / "missing.json"))
+
+
+def test_truth_file_without_a_part_is_refused(knowledge, tmp_path):
+    path = tmp_path / "truth.json"
+    options = ["--days", "1", "--turns", "50", "--until", "2026-06-26T18:00Z", "--truth", str(path)]
+    call_command("simulate_traffic", *options, stdout=StringIO())
+    truth = json.loads(path.read_text())
+
+    for part in (
+        "origin",
+        "arguments",
+        "since",
+        "until",
+        "calls_until",
+        "planted",
+        "experiments",
+        "figures",
+        "incidents",
+    ):
+        path.write_text(json.dumps({name: value for name, value in truth.items() if name != part}))
+        with pytest.raises(CommandError, match="no truth file"):
+            call_command("verify_truth", str(path), stdout=StringIO())
+
+
+def test_traffic_of_another_world_is_named_as_the_reason(knowledge, tmp_path):
+    path = tmp_path / "truth.json"
+    options = ["--days", "1", "--turns", "50", "--until", "2026-06-26T18:00Z"]
+    call_command("simulate_traffic", *options, "--truth", str(path), stdout=StringIO())
+
+    call_command("simulate_traffic", *options, "--seed", "8", stdout=StringIO())
+    with pytest.raises(CommandError, match="100 turns in that time, and the file is of 50"):
+        call_command("verify_truth", str(path), "--no-incidents", stdout=StringIO())
+    remove_synthetic()
+    with pytest.raises(CommandError, match="no such traffic here"):
+        call_command("verify_truth", str(path), "--no-incidents", stdout=StringIO())
 
 
 def test_without_documents_says_what_to_do(db):
@@ -231,11 +274,26 @@ def test_without_documents_says_what_to_do(db):
         ["--until", "soon"],
         ["--effect", "0.5"],
         ["--users", "3"],
+        ["--seed", "-1"],
+        ["--until", "0001-01-01"],
+        ["--zone", "Moon/Crater", "--live"],
+        ["--rate", "0", "--live"],
+        ["--seconds", "-1", "--live"],
+        ["--seconds", "5"],
+        ["--through-chat"],
+        ["--older-than", "3"],
+        ["--older-than", "-3", "--remove"],
+        ["--truth", "/nowhere/truth.json"],
+        ["--truth", "/"],
+        ["--truth", "truth.json", "--live"],
+        ["--live", "--remove"],
     ],
 )
-def test_senseless_options_are_refused(db, option):
+def test_senseless_options_are_refused(knowledge, option):
     with pytest.raises(CommandError, match=option[0] if option[0] != "--zone" else "Moon/Crater"):
         call_command("simulate_traffic", *option)
+
+    assert not synthetic().exists()
 
 
 @pytest.mark.django_db(transaction=True)

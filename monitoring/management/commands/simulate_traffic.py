@@ -3,10 +3,9 @@
 import sys
 import time
 from argparse import ArgumentParser
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.core.management.base import CommandError
 from django.utils import timezone
@@ -15,16 +14,16 @@ from tqdm import tqdm
 from chat.exceptions import ChatError
 from monitoring.experiments.looks import look_back_at_made_up
 from monitoring.management.running import STOPPED, RunsCommand
+from monitoring.management.traffic_options import check_options, check_truth_file, world_arguments
 from monitoring.synthetic.traffic.copying import analyze, copy_world
 from monitoring.synthetic.traffic.demo import LOOK_EVERY
-from monitoring.synthetic.traffic.habits import USERS_LIMIT, USERS_MIN
 from monitoring.synthetic.traffic.live import go_live
-from monitoring.synthetic.traffic.profiles import EFFECT, EFFECT_MAX, EFFECT_MIN
+from monitoring.synthetic.traffic.profiles import EFFECT
 from monitoring.synthetic.traffic.removal import remove_synthetic
 from monitoring.synthetic.traffic.tally import Tally
 from monitoring.synthetic.traffic.texts import read_library
 from monitoring.synthetic.traffic.truth import truth_of, write_truth
-from monitoring.synthetic.traffic.world import WorldArguments, plan_world
+from monitoring.synthetic.traffic.world import plan_world
 
 
 class Command(RunsCommand):
@@ -63,6 +62,7 @@ class Command(RunsCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        check_options(options)
         try:
             if options["remove"]:
                 text = self._remove(options)
@@ -77,7 +77,9 @@ class Command(RunsCommand):
         self.stdout.write(text)
 
     def _back_fill(self, options: dict[str, Any]) -> str:
-        arguments = _arguments(options)
+        arguments = world_arguments(options)
+        if options["truth"]:
+            check_truth_file(options["truth"])
         world = plan_world(arguments, read_library(seed=arguments.seed))
         tally = Tally()
         begun = time.monotonic()
@@ -94,8 +96,6 @@ class Command(RunsCommand):
         return "\n".join(lines)
 
     def _live(self, options: dict[str, Any]) -> str:
-        if not 0 < options["rate"] <= 1000:
-            raise CommandError("--rate is more than 0 and at most 1000 questions a second.")
         with _bar(None) as bar:
             asked = go_live(
                 rate=options["rate"],
@@ -115,39 +115,6 @@ class Command(RunsCommand):
         if not removed:
             return "There was no synthetic traffic to remove."
         return "Removed " + ", ".join(f"{count:,} {name}" for name, count in removed.items()) + "."
-
-
-def _arguments(options: dict[str, Any]) -> WorldArguments:
-    """Return what the world is made from. Raises CommandError for what cannot be."""
-    if not 1 <= options["days"] <= 3650:
-        raise CommandError("--days is 1 to 3650.")
-    if options["turns"] < 1:
-        raise CommandError("--turns is 1 or more.")
-    if options["users"] is not None and not USERS_MIN <= options["users"] <= USERS_LIMIT:
-        raise CommandError(f"--users is {USERS_MIN} to {USERS_LIMIT:,}.")
-    if not EFFECT_MIN <= options["effect"] <= EFFECT_MAX:
-        raise CommandError(f"--effect is {EFFECT_MIN} to {EFFECT_MAX}.")
-    try:
-        ZoneInfo(options["zone"])
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise CommandError(f'There is no time zone "{options["zone"]}"; one is "Europe/Berlin".') from error
-    until = timezone.now().replace(second=0, microsecond=0)
-    if options["until"]:
-        try:
-            until = datetime.fromisoformat(options["until"])
-        except ValueError as error:
-            raise CommandError(f'--until is a time such as 2026-06-30T18:00Z, not "{options["until"]}".') from error
-        until = until if until.tzinfo else until.replace(tzinfo=ZoneInfo(options["zone"]))
-    return WorldArguments(
-        days=options["days"],
-        turns=options["turns"],
-        seed=options["seed"],
-        until=until,
-        zone=options["zone"],
-        quiet=options["quiet"],
-        effect=options["effect"],
-        users=options["users"],
-    )
 
 
 def _bar(total: int | None) -> "tqdm[Any]":

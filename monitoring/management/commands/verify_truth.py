@@ -21,6 +21,7 @@ from monitoring.synthetic.traffic.verifying import (
     check_figures,
     check_incidents,
     hours_of,
+    why_off,
 )
 
 
@@ -58,7 +59,7 @@ class Command(BaseCommand):
             self.stdout.write(_incidents_table(found))
         checked = [one.is_ok for some in (figures, decided, found) for one in some]
         if not all(checked):
-            raise CommandError(f"{checked.count(False)} of {len(checked)} are off.")
+            raise CommandError(f"{checked.count(False)} of {len(checked)} are off.{why_off(truth, origin=origin)}")
         self.stdout.write(self.style.SUCCESS(f"All {len(figures)} figures and {len(found)} incidents are as planted."))
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from scipy.special import ndtri
 
@@ -34,6 +35,9 @@ QUANTILE_OFF = 0.055  # what a histogram may be off, and a step of ours
 CERTAIN = 6.5
 # Of fewer, those few who vote most may outweigh all others.
 MANY_USERS = 1000
+_FIGURE_KEYS = set("report figure by key name source kind planted low high realised n".split())
+_EXPERIMENT_KEYS = {"id", "effect", "verdict"}
+_INCIDENT_KEYS = {"kind", "begin", "end", "alert", "may_also_raise"}
 _QUANTILE_MIN = 200  # of fewer, neighbouring values are further apart than that
 
 
@@ -83,9 +87,27 @@ def read_truth(path: Path) -> dict[str, Any]:
         raise TrafficError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise TrafficError(f"{path} is no JSON; simulate_traffic --truth writes such a file.") from error
-    if not isinstance(truth, dict) or truth.get("version") != VERSION:
+    if not isinstance(truth, dict) or truth.get("version") != VERSION or not _is_whole(truth):
         raise TrafficError(f"{path} is no truth file of version {VERSION}; write it anew by simulate_traffic --truth.")
     return truth
+
+
+def _is_whole(truth: dict[str, Any]) -> bool:
+    """Whether all is there that is checked: what is missing from a file would be found right in silence."""
+    try:
+        for name in ("since", "until", "calls_until"):
+            datetime.fromisoformat(truth[name])
+        ZoneInfo(truth["arguments"]["zone"])
+        return (
+            truth["origin"] in Origin.values
+            and bool(truth["figures"])
+            and all(_FIGURE_KEYS == one.keys() for one in truth["figures"])
+            and all(_EXPERIMENT_KEYS <= one.keys() for one in truth["experiments"])
+            and all(_INCIDENT_KEYS <= one.keys() for one in truth["incidents"])
+            and all("judge_version" in one for one in truth["planted"]["judges"])
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, ZoneInfoNotFoundError):
+        return False
 
 
 def _planted(writing: Writing) -> dict[str, Any]:

@@ -51,6 +51,21 @@ def check_figures(truth: Mapping[str, Any], *, origin: str) -> Iterator[Checked]
             yield _checked(figure, rows.get(figure["key"], {}))
 
 
+def why_off(truth: Mapping[str, Any], *, origin: str) -> str:
+    """Return what is to be done where the traffic is not that of the file at all; empty where it may be."""
+    planted = sum(one["planted"] for one in truth["figures"] if one["figure"] == "turns" and not one["by"])
+    row = _rows(truth, origin, "turns", "", "", "").get("", {})
+    found = int(row.get("turns") or 0)
+    if not found:
+        return " There is no such traffic here: it was removed, or written into another database."
+    if found > planted:
+        return (
+            f" There are {found:,} turns in that time, and the file is of {planted:,.0f}: other synthetic traffic is in"
+            " the way. Remove all of it, and write history and file anew."
+        )
+    return ""
+
+
 def check_incidents(
     truth: Mapping[str, Any], *, origin: str, on_hours: Callable[[int], object] | None = None
 ) -> Iterator[Found]:
