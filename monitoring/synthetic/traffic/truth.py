@@ -35,7 +35,7 @@ QUANTILE_OFF = 0.055  # what a histogram may be off, and a step of ours
 CERTAIN = 6.5
 # Of fewer, those few who vote most may outweigh all others.
 MANY_USERS = 1000
-_FIGURE_KEYS = set("report figure by key name source kind planted low high realised n".split())
+_FIGURE_KEYS = {"report", "figure", "by", "key", "name", "source", "kind", "planted", "low", "high", "realised", "n"}
 _EXPERIMENT_KEYS = {"id", "effect", "verdict"}
 _INCIDENT_KEYS = {"kind", "begin", "end", "alert", "may_also_raise"}
 _QUANTILE_MIN = 200  # of fewer, neighbouring values are further apart than that
@@ -101,9 +101,9 @@ def _is_whole(truth: dict[str, Any]) -> bool:
         return (
             truth["origin"] in Origin.values
             and bool(truth["figures"])
-            and all(_FIGURE_KEYS == one.keys() for one in truth["figures"])
-            and all(_EXPERIMENT_KEYS <= one.keys() for one in truth["experiments"])
-            and all(_INCIDENT_KEYS <= one.keys() for one in truth["incidents"])
+            and all(one.keys() == _FIGURE_KEYS for one in truth["figures"])
+            and all(one.keys() >= _EXPERIMENT_KEYS for one in truth["experiments"])
+            and all(one.keys() >= _INCIDENT_KEYS for one in truth["incidents"])
             and all("judge_version" in one for one in truth["planted"]["judges"])
         )
     except (KeyError, TypeError, ValueError, AttributeError, ZoneInfoNotFoundError):
