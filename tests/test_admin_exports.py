@@ -94,6 +94,7 @@ def test_row_asks_again_while_the_file_is_made(operator, done):
     assert "every 2s" not in html
     assert "3 turns" in html
     assert address("download", done) in html
+    assert f"Export {done.pk}: the file is ready." in html  # said aloud
 
 
 def test_export_is_cancelled_and_removed(operator, done):

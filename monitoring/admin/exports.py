@@ -24,6 +24,11 @@ FOLDER = "admin/monitoring/export"
 # Who may not read turns may not take them along.
 PERMISSIONS = ("chat.view_turn", "monitoring.export_turns")
 SHOWN = 50
+_NEWS = {
+    Export.Status.DONE: "the file is ready.",
+    Export.Status.FAILED: "it failed.",
+    Export.Status.CANCELLED: "it is cancelled.",
+}
 
 
 @permission_required(PERMISSIONS, raise_exception=True)
@@ -58,7 +63,8 @@ def exports_view(request: HttpRequest) -> HttpResponse:
 def row_view(request: HttpRequest, export_id: int) -> HttpResponse:
     """Return the row of an export, which asks again while it is being made."""
     export = get_object_or_404(Export.objects.select_related("created_by"), pk=export_id)
-    return render(request, f"{FOLDER}/_row.html", {"export": export})
+    news = "" if export.is_open else f"{export}: {_NEWS[export.status]}"
+    return render(request, f"{FOLDER}/_row.html", {"export": export, "news": news})
 
 
 @permission_required(PERMISSIONS, raise_exception=True)

@@ -76,6 +76,7 @@ def running_site(folder: Path) -> Iterator[Site]:
             "RAGSITE_DEFAULT_MODEL": "fake/default",
             "LLM_MAX_ATTEMPTS": "1",
             "RAGSITE_SIGNUPS_PER_MINUTE": "1000",  # all tests come from one address
+            "RAGSITE_WEBHOOK_NETWORKS": "127.0.0.0/8",  # where tests listen
         }
         manuals = folder / "manuals"
         manuals.mkdir()
