@@ -1,9 +1,10 @@
 """What the pages of the admin share: read-only records, badges, and values as people read them."""
 
+from collections.abc import Callable
 from typing import Any
 
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -30,14 +31,45 @@ DOCUMENT_BADGES = {
 }
 
 
+# The address of a page below its model's -> the end of its name, and its view.
+OwnPages = dict[str, tuple[str, Callable[..., Any]]]
+
+
 class PageAdmin(ModelAdmin):
-    """What all lists have in common."""
+    """What all models have in common."""
 
     list_filter_submit = True
     list_fullwidth = True
     show_full_result_count = False  # it would count the whole table for each page
     list_per_page = 50
     compressed_fields = False
+
+    def own_pages(self) -> OwnPages:
+        """Return the pages of the model besides its list and its form; "again" is named app_model_again."""
+        return {}
+
+    def around(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        """Return what the templates around the form need; `object_id` is as the address has it, None of a new row."""
+        return {}
+
+    def get_urls(self) -> list[URLPattern]:
+        model = f"{self.opts.app_label}_{self.opts.model_name}"
+        own = [
+            path(address, self.admin_site.admin_view(view), name=f"{model}_{name}")
+            for address, (name, view) in self.own_pages().items()
+        ]
+        return [*own, *super().get_urls()]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), **self.around(request, object_id)}
+        response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
+        return response
 
 
 class RecordAdmin(PageAdmin):

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.template.loader import render_to_string
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
@@ -123,19 +123,9 @@ class BudgetAdmin(PageAdmin):
         """None: budgets are few, and one is deleted on its page."""
         return {}
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def around(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         budget = self.get_object(request, object_id) if object_id else None
-        around = _around(budget) if isinstance(budget, Budget) and request.method == "GET" else {}
-        response: HttpResponse = super().changeform_view(
-            request, object_id, form_url, {**(extra_context or {}), **around}
-        )
-        return response
+        return _around(budget) if isinstance(budget, Budget) and request.method == "GET" else {}
 
 
 def _around(budget: Budget) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Max
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from chat.admin.base import PageAdmin
+from chat.admin.base import OwnPages, PageAdmin
 from chat.admin.config_form import PipelineConfigForm
 from chat.exceptions import ConfigurationError
 from chat.models import PipelineConfig
@@ -123,29 +123,18 @@ class PipelineConfigAdmin(PageAdmin):
             obj.version = (newest or 0) + 1
         super().save_model(request, obj, form, change)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        context = {
-            **(extra_context or {}),
+    def around(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        return {
             "may_copy": self.has_add_permission(request),
             "may_make_default": request.user.has_perm("chat.change_pipelineconfig"),
         }
-        response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
-        return response
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        return [
-            path("<int:config_id>/copy/", view(self.copy_view), name="chat_pipelineconfig_copy"),
-            path("<int:config_id>/make-default/", view(self.default_view), name="chat_pipelineconfig_default"),
-            path("<int:config_id>/offer/", view(self.offer_view), name="chat_pipelineconfig_offer"),
-            *super().get_urls(),
-        ]
+    def own_pages(self) -> OwnPages:
+        return {
+            "<int:config_id>/copy/": ("copy", self.copy_view),
+            "<int:config_id>/make-default/": ("default", self.default_view),
+            "<int:config_id>/offer/": ("offer", self.offer_view),
+        }
 
     @method_decorator(require_POST)
     def copy_view(self, request: HttpRequest, config_id: int) -> HttpResponse:

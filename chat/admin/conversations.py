@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
@@ -94,21 +94,12 @@ class ConversationAdmin(LongListAdmin, PageAdmin):
         down = f"▼ {conversation.down_count}" if conversation.down_count else ""
         return " ".join(filter(None, [up, down])) or NOTHING
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def around(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         conversation = self.get_object(request, object_id) if object_id else None
-        context = {
-            **(extra_context or {}),
+        return {
             "transcript": transcript(conversation) if conversation else [],
             "turns_shown": TURNS_SHOWN,
         }
-        response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
-        return response
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

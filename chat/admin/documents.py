@@ -10,14 +10,14 @@ from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquer
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import action, display
 
 from chat.admin import filters
-from chat.admin.base import DOCUMENT_BADGES, PageAdmin, excerpt, is_view
+from chat.admin.base import DOCUMENT_BADGES, OwnPages, PageAdmin, excerpt, is_view
 from chat.admin.upload_form import UploadForm
 from chat.exceptions import ChatError
 from chat.models import Chunk, Document
@@ -137,9 +137,8 @@ class DocumentAdmin(PageAdmin):
         if not failed:
             messages.warning(request, "None of these has failed: there is nothing to try again.")
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.retry_view)
-        return [path("<int:document_id>/try-again/", view, name="chat_document_retry"), *super().get_urls()]
+    def own_pages(self) -> OwnPages:
+        return {"<int:document_id>/try-again/": ("retry", self.retry_view)}
 
     @method_decorator(require_POST)
     def retry_view(self, request: HttpRequest, document_id: int) -> HttpResponse:
@@ -150,23 +149,14 @@ class DocumentAdmin(PageAdmin):
         self.try_again(request, Document.objects.filter(pk=document.pk))
         return HttpResponseRedirect(reverse("admin:chat_document_change", args=[document.pk]))
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def around(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         number = int(object_id) if object_id and object_id.isdecimal() else 0
         retry_url = reverse("admin:chat_document_retry", args=[number]) if number else ""
-        context = {
-            **(extra_context or {}),
+        return {
             "retry_url": retry_url if self.has_retry_permission(request) else "",
             "record_count": Document.objects.filter(part_of=number).count() if number else 0,
             "records_url": f"{reverse('admin:chat_document_changelist')}?part_of__id__exact={number}",
         }
-        response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
-        return response
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("chat.change_document")

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
@@ -126,17 +126,9 @@ class TurnAdmin(LongListAdmin, RecordAdmin):
     def imported_from(self, turn: Turn) -> str:
         return turn.conversation.import_source or "asked here"
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def around(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         turn = self.get_object(request, object_id) if object_id else None
-        context = {**(extra_context or {}), **(_records(turn) if turn else {})}
-        response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
-        return response
+        return _records(turn) if turn else {}
 
 
 def _records(turn: Turn) -> dict[str, Any]:

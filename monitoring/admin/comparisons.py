@@ -5,10 +5,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from unfold.decorators import display
 
-from chat.admin.base import PageAdmin, link
+from chat.admin.base import OwnPages, PageAdmin, link
 from monitoring.admin import comparison_page
 from monitoring.experiments.comparing import comparable_runs
 from monitoring.models import Comparison
@@ -80,7 +80,5 @@ class ComparisonAdmin(PageAdmin):
             return HttpResponseRedirect(reverse("admin:monitoring_comparison_changelist"))
         return comparison_page.comparison_view(request, int(object_id))
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(comparison_page.change_view)
-        own = path("<int:comparison_id>/do/", view, name="monitoring_comparison_do")
-        return [own, *super().get_urls()]
+    def own_pages(self) -> OwnPages:
+        return {"<int:comparison_id>/do/": ("do", comparison_page.change_view)}

@@ -7,10 +7,10 @@ from django.contrib import admin
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from unfold.decorators import display
 
-from chat.admin.base import PageAdmin, link
+from chat.admin.base import OwnPages, PageAdmin, link
 from chat.templatetags.admin_values import NOTHING
 from monitoring.admin import dataset_download, dataset_item, dataset_page, dataset_upload
 from monitoring.models import Dataset, DatasetItem, DatasetVersion, EvaluationRun
@@ -106,9 +106,8 @@ class DatasetAdmin(PageAdmin):
         runs = [str(run) for dataset in datasets for run in dataset.runs.select_related("config", "dataset")]
         return [str(dataset) for dataset in datasets], counts, set(), runs
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        pages = {
+    def own_pages(self) -> OwnPages:
+        return {
             "upload/": ("upload", dataset_upload.upload_view),
             "<int:dataset_id>/describe/": ("describe", dataset_page.describe_view),
             "<int:dataset_id>/download/": ("download", dataset_download.download_view),
@@ -116,5 +115,3 @@ class DatasetAdmin(PageAdmin):
             "<int:dataset_id>/remove/": ("remove", dataset_item.remove_view),
             "item/<int:item_id>/": ("item", dataset_item.item_view),
         }
-        own = [path(url, view(page), name=f"monitoring_dataset_{name}") for url, (name, page) in pages.items()]
-        return [*own, *super().get_urls()]

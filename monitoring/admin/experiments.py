@@ -6,13 +6,13 @@ from django.contrib import admin
 from django.db.models import Count, Exists, IntegerField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from chat.admin.base import PageAdmin, link
+from chat.admin.base import OwnPages, PageAdmin, link
 from chat.templatetags.admin_values import NOTHING
 from monitoring.admin import experiment_changes, experiment_edit, experiment_page
 from monitoring.admin.experiment_lines import with_lines
@@ -110,9 +110,8 @@ class ExperimentAdmin(PageAdmin):
             return HttpResponseRedirect(reverse("admin:monitoring_experiment_changelist"))
         return experiment_page.experiment_view(request, int(object_id))
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        pages = {
+    def own_pages(self) -> OwnPages:
+        return {
             "plan/": ("plan", experiment_edit.plan_view),
             "<int:experiment_id>/edit/": ("edit", experiment_edit.edit_view),
             "<int:experiment_id>/start/": ("start", experiment_changes.start_view),
@@ -123,5 +122,3 @@ class ExperimentAdmin(PageAdmin):
             "<int:experiment_id>/remove/": ("remove", experiment_changes.remove_view),
             "<int:experiment_id>/pin/": ("pin", experiment_changes.pin_view),
         }
-        own = [path(url, view(page), name=f"monitoring_experiment_{name}") for url, (name, page) in pages.items()]
-        return [*own, *super().get_urls()]

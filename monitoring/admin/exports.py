@@ -7,10 +7,10 @@ from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from chat.admin.base import RecordAdmin
+from chat.admin.base import OwnPages, RecordAdmin
 from monitoring.admin.exports_form import HIDDEN, ExportForm
 from monitoring.downloads import download
 from monitoring.exceptions import ExportError
@@ -125,11 +125,6 @@ class ExportAdmin(RecordAdmin):
     ) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:monitoring_export_changelist"))
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
+    def own_pages(self) -> OwnPages:
         pages = {"row": row_view, "download": download_view, "cancel": cancel_view, "delete": delete_view}
-        own = [
-            path(f"<int:export_id>/{name}/", view(page), name=f"monitoring_export_{name}")
-            for name, page in pages.items()
-        ]
-        return [*own, *super().get_urls()]
+        return {f"<int:export_id>/{name}/": (name, view) for name, view in pages.items()}

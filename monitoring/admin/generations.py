@@ -7,10 +7,9 @@ from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from chat.admin.base import RecordAdmin
+from chat.admin.base import OwnPages, RecordAdmin
 from chat.exceptions import ChatError
 from chat.models import Collection
 from monitoring.admin.dataset_forms import GenerateForm
@@ -150,14 +149,11 @@ class GenerationAdmin(RecordAdmin):
     ) -> HttpResponse:
         return generation_view(request, int(object_id) if object_id.isdecimal() else 0)
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        pages = {
+    def own_pages(self) -> OwnPages:
+        return {
             "start/": ("start", generate_view),
             "estimate/": ("estimate", estimate_view),
             "<int:generation_id>/going/": ("going", going_view),
             "<int:generation_id>/stop/": ("stop", stop_view),
             "<int:generation_id>/resume/": ("resume", resume_view),
         }
-        own = [path(url, view(page), name=f"monitoring_generation_{name}") for url, (name, page) in pages.items()]
-        return [*own, *super().get_urls()]

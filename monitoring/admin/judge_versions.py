@@ -6,12 +6,12 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from chat.admin.base import RecordAdmin
+from chat.admin.base import OwnPages, RecordAdmin
 from monitoring.admin import judge_quality
 from monitoring.models import JudgeVersion
 from monitoring.quality.freshness import models_in_use, stale_reason
@@ -98,10 +98,8 @@ class JudgeVersionAdmin(RecordAdmin):
             raise Http404
         return HttpResponseRedirect(reverse("admin:monitoring_judgeversion_quality", args=[object_id]))
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(judge_quality.quality_view)
-        own = path("<int:version_id>/quality/", view, name="monitoring_judgeversion_quality")
-        return [own, *super().get_urls()]
+    def own_pages(self) -> OwnPages:
+        return {"<int:version_id>/quality/": ("quality", judge_quality.quality_view)}
 
 
 def _cell(name: str, version: Any) -> str:

@@ -7,11 +7,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from chat.admin.base import PageAdmin, excerpt
+from chat.admin.base import OwnPages, PageAdmin, excerpt
 from chat.templatetags.admin_values import NOTHING
 from monitoring.admin import review_changes, review_dataset, review_filters, review_page, review_replay
 from monitoring.flags.rules import RULES
@@ -124,9 +124,8 @@ class ReviewItemAdmin(PageAdmin):
             return HttpResponseRedirect(reverse("admin:monitoring_reviewitem_changelist"))
         return review_page.review_view(request, int(object_id))
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        pages = {
+    def own_pages(self) -> OwnPages:
+        return {
             "next/": ("next", review_changes.next_view),
             "<int:item_id>/review/": ("review", review_page.review_view),
             "<int:item_id>/keep/": ("keep", review_changes.keep_view),
@@ -135,5 +134,3 @@ class ReviewItemAdmin(PageAdmin):
             "<int:item_id>/replay/<int:dataset_item_id>/": ("start_replay", review_replay.start_view),
             "replay/<int:replay_id>/": ("replay", review_replay.replay_view),
         }
-        own = [path(url, view(page), name=f"monitoring_reviewitem_{name}") for url, (name, page) in pages.items()]
-        return [*own, *super().get_urls()]

@@ -3,14 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from chat.admin.base import PageAdmin
+from chat.admin.base import OwnPages, PageAdmin
 from chat.templatetags.admin_values import NOTHING, usd
 from monitoring.admin import rule_parts
 from monitoring.admin.rule_form import JudgeRuleForm
@@ -96,23 +95,12 @@ class JudgeRuleAdmin(PageAdmin):
         """None: rules are few, and a deleted one stops what others rely on."""
         return {}
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def around(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         rule = self.get_object(request, object_id) if object_id else None
-        around = _around(request, rule) if isinstance(rule, JudgeRule) else {}
-        response: HttpResponse = super().changeform_view(
-            request, object_id, form_url, {**(extra_context or {}), **around}
-        )
-        return response
+        return _around(request, rule) if isinstance(rule, JudgeRule) else {}
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        pages = {
+    def own_pages(self) -> OwnPages:
+        return {
             "preview/": ("preview", rule_parts.preview_view),
             "<int:rule_id>/backfill/": ("backfill", rule_parts.backfill_view),
             "<int:rule_id>/backfill/estimate/": ("estimate", rule_parts.estimate_view),
@@ -120,8 +108,6 @@ class JudgeRuleAdmin(PageAdmin):
             "backfill/<int:backfill_id>/going/": ("going", rule_parts.going_view),
             "backfill/<int:backfill_id>/cancel/": ("cancel", rule_parts.cancel_view),
         }
-        own = [path(url, view(page), name=f"monitoring_judgerule_{name}") for url, (name, page) in pages.items()]
-        return [*own, *super().get_urls()]
 
 
 def spent_words(rule: Any) -> str:

@@ -6,12 +6,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from chat.admin.base import PageAdmin
+from chat.admin.base import OwnPages, PageAdmin
 from monitoring.admin import run_changes, run_compare, run_item, run_progress, run_report, run_start
 from monitoring.admin.run_cells import cell
 from monitoring.admin.run_figures import with_figures
@@ -121,9 +121,8 @@ class EvaluationRunAdmin(PageAdmin):
         counts = {"evaluation runs": len(runs), "results": EvaluationItem.objects.filter(run__in=runs).count()}
         return [str(run) for run in runs], counts, set(), []
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        pages = {
+    def own_pages(self) -> OwnPages:
+        return {
             "choose/": ("choose", run_compare.choose_view),
             "progress/": ("progress", run_progress.progress_view),
             "compare/": ("compare", run_compare.compare_view),
@@ -135,5 +134,3 @@ class EvaluationRunAdmin(PageAdmin):
             "<int:run_id>/resume/": ("resume", run_changes.resume_view),
             "<int:run_id>/make-default/": ("make_default", run_changes.make_default_view),
         }
-        own = [path(url, view(page), name=f"monitoring_evaluationrun_{name}") for url, (name, page) in pages.items()]
-        return [*own, *super().get_urls()]

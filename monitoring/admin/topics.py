@@ -7,10 +7,10 @@ from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from chat.admin.base import RecordAdmin
+from chat.admin.base import OwnPages, RecordAdmin
 from monitoring.admin.topics_form import TopicsForm
 from monitoring.exceptions import TopicError
 from monitoring.models import Topic, TopicRun
@@ -123,13 +123,10 @@ class TopicRunAdmin(RecordAdmin):
         run = get_object_or_404(TopicRun, pk=int(object_id) if object_id.isdecimal() else 0)
         return HttpResponseRedirect(run.get_absolute_url())
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        pages = {
+    def own_pages(self) -> OwnPages:
+        return {
             "topic/<int:topic_id>/": ("topic", topic_view),
             "start/": ("start", start_view),
             "<int:run_id>/cancel/": ("cancel", cancel_view),
             "<int:run_id>/going/": ("going", going_view),
         }
-        own = [path(url, view(page), name=f"monitoring_topicrun_{name}") for url, (name, page) in pages.items()]
-        return [*own, *super().get_urls()]

@@ -5,14 +5,13 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 from unfold.decorators import action, display
 
-from chat.admin.base import RecordAdmin, link
+from chat.admin.base import OwnPages, RecordAdmin, link
 from chat.templatetags.admin_values import NOTHING, seconds
 from monitoring.admin.webhook_changes import again_view
 from monitoring.exceptions import WebhookError
@@ -109,17 +108,8 @@ class WebhookDeliveryAdmin(RecordAdmin):
     def has_resend_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("monitoring.change_webhookdelivery"))
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
-        context = {**(extra_context or {}), "may_send_again": self.has_resend_permission(request)}
-        response: HttpResponse = super().changeform_view(request, object_id, form_url, context)
-        return response
+    def around(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        return {"may_send_again": self.has_resend_permission(request)}
 
-    def get_urls(self) -> list[URLPattern]:
-        page = self.admin_site.admin_view(again_view)
-        return [path("<int:delivery_id>/again/", page, name="monitoring_webhookdelivery_again"), *super().get_urls()]
+    def own_pages(self) -> OwnPages:
+        return {"<int:delivery_id>/again/": ("again", again_view)}

@@ -6,11 +6,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from unfold.contrib.filters.admin import BooleanRadioFilter
 from unfold.decorators import display
 
-from chat.admin.base import PageAdmin
+from chat.admin.base import OwnPages, PageAdmin
 from monitoring.admin import webhook_changes
 from monitoring.admin.webhook_form import WebhookForm
 from monitoring.models import Webhook
@@ -107,29 +107,16 @@ class WebhookAdmin(PageAdmin):
         context = {**webhook_changes.page_context(request, title, obj), "secret": obj.secret_shown_once}
         return render(request, f"{FOLDER}/secret.html", context)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> HttpResponse:
+    def around(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
         webhook = self.get_object(request, object_id) if object_id else None
-        around = _around(request, webhook) if isinstance(webhook, Webhook) else {}
-        response: HttpResponse = super().changeform_view(
-            request, object_id, form_url, {**(extra_context or {}), **around}
-        )
-        return response
+        return _around(request, webhook) if isinstance(webhook, Webhook) else {}
 
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        pages = {
+    def own_pages(self) -> OwnPages:
+        return {
             "<int:webhook_id>/test/": ("test", webhook_changes.test_view),
             "<int:webhook_id>/secret/": ("secret", webhook_changes.secret_view),
             "<int:webhook_id>/on/": ("on", webhook_changes.on_view),
         }
-        own = [path(url, view(page), name=f"monitoring_webhook_{name}") for url, (name, page) in pages.items()]
-        return [*own, *super().get_urls()]
 
 
 def _around(request: HttpRequest, webhook: Webhook) -> dict[str, Any]:
