@@ -12,7 +12,6 @@ from contextvars import ContextVar
 HEADER = "traceparent"
 # Version, trace id, parent's span id, flags; a later version may have more behind them.
 GRAMMAR = re.compile(r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})")
-LENGTH = 55
 
 _incoming: ContextVar[str] = ContextVar("incoming_traceparent", default="")
 

@@ -7,10 +7,9 @@ import pytest
 from scipy.stats import norm
 
 from monitoring.statistics.clusters import standard_error
-from monitoring.statistics.corrections import bonferroni, surely_different
+from monitoring.statistics.corrections import bonferroni
 from monitoring.statistics.mismatch import THRESHOLD, split_evidence
 from monitoring.statistics.power import (
-    days_needed,
     drift_needed,
     effect_found,
     found_chance,
@@ -19,7 +18,7 @@ from monitoring.statistics.power import (
     units_needed,
 )
 from monitoring.statistics.ratios import Difference, Sums, difference
-from monitoring.statistics.sequences import boundary, fixed_interval, sequence_interval, sequence_p_value, tuned
+from monitoring.statistics.sequences import boundary, fixed_interval, sequence_interval, tuned
 
 
 def sums_of(x, y) -> Sums:
@@ -138,21 +137,6 @@ def test_interval_around_the_difference():
     assert (low, high) == (pytest.approx(0.1 - 0.0607, abs=1e-4), pytest.approx(0.1 + 0.0607, abs=1e-4))
 
 
-@pytest.mark.parametrize("planned_units", [100, 1_000, 20_000])
-@pytest.mark.parametrize("alpha", [0.01, 0.05])
-def test_p_value_is_under_alpha_just_where_the_interval_excludes_0(planned_units, alpha):
-    sure = set()
-    for value in np.linspace(-0.3, 0.3, 61):
-        found = Difference(value, 0.03, 500, 500)
-        low, high = sequence_interval(found, alpha=alpha, planned_units=planned_units)
-        is_sure = sequence_p_value(found, alpha=alpha, planned_units=planned_units) < alpha
-        assert is_sure == (not low <= 0 <= high)
-        sure.add(is_sure)
-
-    assert sure == {True, False}
-    assert sequence_p_value(Difference(0.0, 0.03, 500, 500), alpha=alpha, planned_units=planned_units) == 1.0
-
-
 @pytest.mark.parametrize(("alpha", "planned_units"), [(0.0, 100), (1.0, 100), (0.05, 0)])
 def test_an_impossible_plan_says_so(alpha, planned_units):
     with pytest.raises(ValueError, match="must be"):
@@ -231,12 +215,6 @@ def test_what_needs_no_number_says_so():
     assert planned_spread(Sums(0, 0, 0, 0, 0, 0)) is None
 
 
-def test_days_needed():
-    assert days_needed(1_900, units_per_day=160) == 12
-    assert days_needed(0, units_per_day=0) == 0
-    assert days_needed(10, units_per_day=0) is None
-
-
 # The check of the split
 
 
@@ -271,7 +249,3 @@ def test_an_impossible_split_says_so(counts, shares):
 def test_corrections():
     assert bonferroni(0.05, 5) == pytest.approx(0.01)
     assert bonferroni(0.05, 0) == 0.05
-    # Holm: 0.01 x 3, 0.02 x 2, 0.04.
-    assert surely_different({"a": 0.04, "b": 0.01, "c": 0.02}, 0.05) == {"a", "b", "c"}
-    # 0.03 x 2 is too much, and what comes after it is too.
-    assert surely_different({"a": 0.04, "b": 0.01, "c": 0.03}, 0.05) == {"b"}

@@ -6,11 +6,11 @@ import pytest
 from monitoring.judges.criteria import CRITERIA
 from monitoring.models import Flag
 from monitoring.quality.agreement import measure_agreement
-from monitoring.quality.corrected import failure_rate
+from monitoring.quality.corrected import correct
 from monitoring.quality.labelled import labelled_turns
 from monitoring.quality.plan import Rates, half_widths, plan_labels
 from monitoring.quality.planning import label_plan
-from monitoring.quality.weighting import judged_turns
+from monitoring.quality.weighting import judged_turns, weigh
 from monitoring.statistics.rogan_gladen import rogan_gladen
 from tests.factories import make_turn
 from tests.quality_rows import label_turns, make_verdict, make_version
@@ -90,7 +90,8 @@ def _plan(version, half_width=0.1):
 
 
 def _rate(version):
-    return failure_rate(version, labelled_turns(version).turns, GROUNDEDNESS)
+    judged = judged_turns(version, GROUNDEDNESS)
+    return correct(judged, weigh(labelled_turns(version).turns, judged, GROUNDEDNESS), GROUNDEDNESS)
 
 
 @pytest.mark.django_db

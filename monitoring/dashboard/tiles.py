@@ -24,7 +24,6 @@ class Tile:
     change: str = ""
     before: str = ""  # the same figure of the time before
     verdict: str = "none"
-    is_alarming: bool = False
 
 
 def tiles(reader: Reader) -> list[Tile]:

@@ -4,16 +4,13 @@ The correction is Rogan and Gladen's (monitoring.statistics.rogan_gladen), by th
 ones (weighting.py). Disputed turns are no part of it: it counts failures that reviewers agree on.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from monitoring.judges.criteria import Criterion
-from monitoring.models import JudgeVersion
 from monitoring.quality.figures import NO_LABELS, Figure, figure
-from monitoring.quality.labelled import LIVE_ORIGINS, LabelledTurn
-from monitoring.quality.weighting import Basis, Judged, Weighted, judged_turns, weigh
+from monitoring.quality.weighting import Basis, Judged, Weighted
 from monitoring.statistics.clusters import Floats
 from monitoring.statistics.intervals import Interval, share_interval
 from monitoring.statistics.rogan_gladen import corrected_rate
@@ -30,18 +27,6 @@ class FailureRate:
     basis: Basis | None = None
     sensitivity: float | None = None
     specificity: float | None = None
-
-
-def failure_rate(
-    version: JudgeVersion,
-    turns: Sequence[LabelledTurn],
-    criterion: Criterion,
-    *,
-    origins: Sequence[str] = LIVE_ORIGINS,
-) -> FailureRate:
-    """Return the rate of failing turns among all that a version judged; `turns`: those with labels. Three queries."""
-    judged = judged_turns(version, criterion, origins=origins)
-    return correct(judged, weigh(turns, judged, criterion), criterion)
 
 
 def correct(judged: Judged, weighted: Weighted, criterion: Criterion) -> FailureRate:

@@ -74,13 +74,6 @@ def power_of(
     return found_chance(drift, until=units / planned_units, alpha=alpha, looks=looks)
 
 
-def days_needed(units: float, *, units_per_day: float) -> int | None:
-    """Return in how many days so many units come; None where none come. Units are counted once, when they are new."""
-    if units <= 0:
-        return 0
-    return math.ceil(units / units_per_day) if units_per_day > 0 else None
-
-
 @lru_cache(maxsize=256)
 def drift_needed(*, alpha: float, power: float, looks: int = LOOKS) -> float:
     """Return the drift that leaves the boundary with that chance by the planned units."""

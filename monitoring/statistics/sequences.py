@@ -47,13 +47,6 @@ def sequence_interval(difference: Difference, *, alpha: float, planned_units: fl
     return difference.value - reach, difference.value + reach
 
 
-def sequence_p_value(difference: Difference, *, alpha: float, planned_units: float) -> float:
-    """Return the p-value that may be looked at at any time: under `alpha` just where the interval excludes 0."""
-    mixed = tuned(alpha) * _progress(difference, planned_units)
-    squared = (difference.value / difference.error) ** 2
-    return math.exp(min(0.0, (math.log1p(mixed) - squared * mixed / (1 + mixed)) / 2))
-
-
 def fixed_interval(difference: Difference, *, alpha: float) -> tuple[float, float]:
     """Return the usual interval, which holds for who looks once, at a time fixed before; for comparison only."""
     reach = float(-ndtri(alpha / 2)) * difference.error

@@ -9,14 +9,5 @@ PROMETHEUS = DataSourceRef(type_val="prometheus", uid="ragsite-prometheus")
 
 def over_time(expression: str, legend: str, *, ref_id: str = "A") -> Dataquery:
     """A range query; `legend` names each series, with `{{label}}` for its labels."""
-    return _query(expression, ref_id).legend_format(legend).range()
-
-
-def at_end(expression: str, legend: str = "", *, ref_id: str = "A", is_table: bool = False) -> Dataquery:
-    """An instant query at the end of the range: a figure, or a row for each series."""
-    query = _query(expression, ref_id).legend_format(legend).instant()
-    return query.format(PromQueryFormat.TABLE) if is_table else query
-
-
-def _query(expression: str, ref_id: str) -> Dataquery:
-    return Dataquery().datasource(PROMETHEUS).expr(expression).ref_id(ref_id).format(PromQueryFormat.TIME_SERIES)
+    query = Dataquery().datasource(PROMETHEUS).expr(expression).ref_id(ref_id).format(PromQueryFormat.TIME_SERIES)
+    return query.legend_format(legend).range()

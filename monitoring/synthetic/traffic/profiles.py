@@ -67,7 +67,6 @@ CHALLENGER_SPLIT = 0.5
 EFFECT = 0.07  # on the challenger's thumbs up, unless a world plants another one
 EFFECT_MIN, EFFECT_MAX = -0.8, 0.13
 
-GROUNDEDNESS, RELEVANCE, TOXICITY = range(3)
 JUDGES = (
     JudgeProfile("groundedness_offline", "groundedness", "offline", "", 1.0, 0.88, 0.96, 0.01),
     JudgeProfile("relevance", "relevance", "llm", "openai/gpt-4o-mini", 0.2, 0.84, 0.97, 0.02),
@@ -86,11 +85,11 @@ UNANSWERABLE = 0.03  # questions that the documents do not answer
 EMPTY_IF_UNANSWERABLE = 0.5  # of these: no hit at all; the others have hits that are too far away
 REFUSED = 0.02  # answers of a model that says it does not know
 TOXIC_QUESTION = 0.002
-STOPPED, INTERRUPTED, SEARCH_FAILED = 0.01, 0.001, 0.001
+STOPPED, INTERRUPTED = 0.01, 0.001
 REMOVED_CITATION = 0.01
 REGENERATED, COPIED, OPENED_SOURCE = 0.02, 0.07, 0.05
 VOTE_FACTOR_IF_BAD = 2.0  # who is annoyed votes more
-THUMBS_UP_IF_BAD, THUMBS_UP_IF_REFUSED, THUMBS_UP_IF_FAILED = 0.25, 0.35, 0.03
+THUMBS_UP_IF_BAD, THUMBS_UP_IF_REFUSED = 0.25, 0.35
 COMMENT_IF_DOWN = 0.3
 REVIEWED = 0.01  # answers that a person labels, without error
 WEAK_TOPIC_FACTOR = 5.0  # how much oftener answers to one topic are wrong: the one to be found
