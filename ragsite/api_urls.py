@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("v1/", include("chat.api.urls")),
     path("v1/", include("monitoring.api.urls")),
     path("schema/", OpenApiFile.as_view(), name="api-schema"),
+    path("schema/v1/", OpenApiFile.as_view(of_openai=True), name="openai-schema"),
     path("docs/", login_required(docs), name="api-docs"),
     # In place of a page for people; exempt, so that a form without its token is told the same.
     re_path(r"", csrf_exempt(no_such_address)),

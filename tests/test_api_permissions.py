@@ -152,8 +152,8 @@ POST   /v1/embeddings                                                 read      
 """
 # Where what is wrong with the body would be said before anything else.
 BODIES = {"edit": {"question": "And now?"}, "feedback": {"value": 1}, "signals": {"kind": "COPY"}}
-# Open to all: the OpenAPI file. Its pages lead to signing in (test_api_schema.py). The others are for wrong addresses.
-OTHERS = {"api/schema/", "api/docs/", "api/", "v1/"}
+# Open to all: the OpenAPI files. Their pages lead to signing in (test_api_schema.py). The others are for wrong addresses.
+OTHERS = {"api/schema/", "api/schema/v1/", "api/docs/", "api/", "v1/"}
 
 TABLE = [
     (method, path, set(scopes.split(",")), "".join(said))

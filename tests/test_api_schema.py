@@ -1,4 +1,5 @@
-"""The OpenAPI file: committed, current, and without anything that could not be described."""
+"""The OpenAPI files, of the REST API and of OpenAI's protocol: committed, current, and without anything that could not
+be described."""
 
 from pathlib import Path
 
@@ -6,23 +7,38 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-OPENAPI = Path(__file__).resolve().parent.parent / "docs" / "openapi.yaml"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+OPENAI = {"urlconf": "chat.openai_api.urls", "custom_settings": "ragsite.api_schema.OPENAI_SETTINGS"}
+# Address, file, and what the command is told.
+FILES = [("/api/schema/", "openapi.yaml", {}), ("/api/schema/v1/", "openapi-v1.yaml", OPENAI)]
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """The file as it would be written."""
-    path = tmp_path_factory.mktemp("schema") / "openapi.yaml"
-    call_command("spectacular", file=str(path), validate=True, fail_on_warn=True)
-    return path.read_text()
+@pytest.fixture(scope="module", params=FILES, ids=["rest", "openai"])
+def made(request, tmp_path_factory):
+    """Address and name of a file, and the file as it would be written."""
+    address, name, options = request.param
+    path = tmp_path_factory.mktemp("schema") / name
+    call_command("spectacular", file=str(path), validate=True, fail_on_warn=True, **options)
+    return address, name, path.read_text()
 
 
 def test_file_is_current(made):
-    assert OPENAPI.read_text() == made, "Write it anew: .venv/bin/python manage.py spectacular --file docs/openapi.yaml"
+    _, name, text = made
+
+    assert (DOCS / name).read_text() == text, f"Write docs/{name} anew; CONTRIBUTING.md says how."
 
 
-def test_every_operation_has_a_name_and_says_how_it_fails(client):
-    schema = client.get("/api/schema/", headers={"Accept": "application/json"}).json()
+def test_each_file_has_the_addresses_of_its_own_api(client):
+    rest, openai = (client.get(address, headers={"Accept": "application/json"}).json() for address, *_ in FILES)
+
+    assert all(path.startswith("/api/v1/") for path in rest["paths"])
+    assert set(openai["paths"]) == {"/models", "/models/{model_id}", "/chat/completions", "/embeddings"}
+    assert openai["servers"] == [{"url": "/v1"}]
+
+
+@pytest.mark.parametrize("address", ["/api/schema/", "/api/schema/v1/"])
+def test_every_operation_has_a_name_and_says_how_it_fails(client, address):
+    schema = client.get(address, headers={"Accept": "application/json"}).json()
 
     assert schema["openapi"].startswith("3.1")
     names = []
@@ -34,10 +50,12 @@ def test_every_operation_has_a_name_and_says_how_it_fails(client):
 
 
 def test_file_is_served_to_everybody_and_not_again_to_who_has_it(client, made):
-    as_yaml = client.get("/api/schema/")
+    address, _, text = made
 
-    assert as_yaml.content.decode() == made
-    assert client.get("/api/schema/", headers={"If-None-Match": as_yaml["ETag"]}).status_code == 304
+    as_yaml = client.get(address)
+
+    assert as_yaml.content.decode() == text
+    assert client.get(address, headers={"If-None-Match": as_yaml["ETag"]}).status_code == 304
 
 
 @pytest.mark.django_db

@@ -34,6 +34,9 @@ class ProblemSerializer(serializers.Serializer[Any]):
 class ApiSchema(AutoSchema):
     """Adds scope, permission and the errors that any operation of its kind has."""
 
+    error_serializer: type[serializers.Serializer[Any]] = ProblemSerializer
+    error_content_type = CONTENT_TYPE
+
     def get_summary(self) -> str:
         """Return how the docstring begins: what the pages of the API show beside an address."""
         return re.split(r"[.:;] ", " ".join(super().get_description().split()))[0].rstrip(".")
@@ -49,7 +52,7 @@ class ApiSchema(AutoSchema):
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         for status in self._error_statuses():
             body = self._get_response_for_code(  # type: ignore[no-untyped-call] # the library has no types here
-                ProblemSerializer, status, [CONTENT_TYPE], direction
+                self.error_serializer, status, [self.error_content_type], direction
             )
             bodies.setdefault(status, body)
         return dict(sorted(bodies.items()))

@@ -8,6 +8,7 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.db import connections
 from django.http import HttpResponseBase, StreamingHttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -19,6 +20,7 @@ from chat.openai_api.errors import AnswerFailedError, RefusedError, told
 from chat.openai_api.model_list import asked_offer
 from chat.openai_api.replies import DONE, Reply, event, finish_reason
 from chat.openai_api.requests import ChatRequest, plain, read_chat_request
+from chat.openai_api.shapes import CHAT_REQUEST, COMPLETION, EVENT
 from chat.openai_api.view import OpenAIView
 from chat.rag.config import SearchMode
 from chat.services.client_conversations import Asked, Choices, ask_for_client, note_answer
@@ -36,7 +38,17 @@ class ChatCompletions(OpenAIView):
     """Answers to questions."""
 
     access = {"POST": Access(Scope.CHAT)}
+    other_errors = {"POST": ["409"]}
 
+    @extend_schema(
+        operation_id="createChatCompletion",
+        parameters=[
+            OpenApiParameter(header, str, OpenApiParameter.HEADER, description="Your own name of the conversation.")
+            for header in CONVERSATION_HEADERS
+        ],
+        request={"application/json": CHAT_REQUEST},
+        responses={(200, "application/json"): COMPLETION, (200, "text/event-stream"): EVENT},
+    )
     def post(self, request: Request) -> HttpResponseBase:
         """Answer the last message, with the ones before as its history."""
         wanted = read_chat_request(request.data)

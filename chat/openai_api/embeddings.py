@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from django.db import connections
+from drf_spectacular.utils import extend_schema
 from numpy.typing import NDArray
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +16,7 @@ from chat.models.api import Scope
 from chat.models.conversation import Origin
 from chat.openai_api.errors import RefusedError
 from chat.openai_api.requests import model_name, plain
+from chat.openai_api.shapes import EMBEDDED_TEXTS_MAX, EMBEDDING_LIST, EMBEDDING_REQUEST
 from chat.openai_api.view import OpenAIView
 from chat.services.budgets import check_budgets
 from chat.services.configs import default_config, ensure_default_config
@@ -22,14 +24,17 @@ from chat.services.embedding import embed_documents
 from chat.services.knowledge import embedder_of
 from chat.services.offers import DEFAULT_NAME
 
-TEXTS_MAX = 2048  # as OpenAI
-
 
 class Embeddings(OpenAIView):
     """Vectors of texts."""
 
     access = {"POST": Access(Scope.READ)}
 
+    @extend_schema(
+        operation_id="createEmbedding",
+        request={"application/json": EMBEDDING_REQUEST},
+        responses={200: EMBEDDING_LIST},
+    )
     def post(self, request: Request) -> Response:
         """Embed a text, or several."""
         fields = request.data
@@ -77,8 +82,8 @@ def read_texts(given: Any) -> list[str]:
     texts = [given] if isinstance(given, str) else given
     if not isinstance(texts, list) or not texts:
         raise RefusedError("'input' must be a text or a list of texts.", param="input")
-    if len(texts) > TEXTS_MAX:
-        raise RefusedError(f"'input' may have {TEXTS_MAX} texts, not {len(texts)}.", param="input")
+    if len(texts) > EMBEDDED_TEXTS_MAX:
+        raise RefusedError(f"'input' may have {EMBEDDED_TEXTS_MAX} texts, not {len(texts)}.", param="input")
     for place, text in enumerate(texts):
         if isinstance(text, int | list):
             raise RefusedError("'input' has tokens, which are those of another model: send texts.", param="input")

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.models.api import Scope
 from chat.openai_api.errors import RefusedError
+from chat.openai_api.shapes import MODEL, MODEL_LIST
 from chat.openai_api.view import OpenAIView
 from chat.services.offers import Offer, find_offer, offers_to
 
@@ -17,6 +19,7 @@ class Models(OpenAIView):
 
     access = {"GET": Access(Scope.READ, also=(Scope.CHAT,))}
 
+    @extend_schema(operation_id="listModels", responses={200: MODEL_LIST})
     def get(self, request: Request) -> Response:
         """List them, the default first."""
         return Response({"object": "list", "data": [as_model(offer) for offer in offers_to(request.user)]})
@@ -27,8 +30,13 @@ class OneModel(OpenAIView):
 
     access = {"GET": Access(Scope.READ, also=(Scope.CHAT,))}
 
+    @extend_schema(
+        operation_id="retrieveModel",
+        parameters=[OpenApiParameter("model_id", str, OpenApiParameter.PATH, description="Its name.")],
+        responses={200: MODEL},
+    )
     def get(self, request: Request, model_id: str) -> Response:
-        """Return it."""
+        """Tell of one model."""
         return Response(as_model(asked_offer(request.user, model_id)))
 
 

@@ -71,7 +71,7 @@ def read_chat_request(body: Any) -> ChatRequest:
         is_streamed=is_streamed,
         with_usage=stream_options is not None and _flag(_object(stream_options, "stream_options"), "include_usage"),
         end_user=_end_user(fields),
-        options=_object(fields.get("ragsite") or {}, "ragsite"),
+        options=_object({} if fields.get("ragsite") is None else fields["ragsite"], "ragsite"),
         ignored=(*set_aside, *(printable(name[:100]) for name in ignored[:IGNORED_MAX])),
     )
 
