@@ -7,6 +7,7 @@ from chat.services.tokens import make_token
 from monitoring.models import Export, Score, Webhook, WebhookDelivery
 from tests.experimented import make_draft
 from tests.factories import make_config, make_conversation, make_document, make_feedback, make_item, make_run, make_turn
+from tests.judged import make_rule
 from tests.review_rows import make_review_item, make_version
 
 # Of an item of a dataset and one of reviews: addresses of both name it the same. No row that a test adds gets it.
@@ -38,6 +39,7 @@ def make_things(user: Any) -> dict[str, Any]:
         "item": item.pk,
         "run": make_run().pk,
         "experiment": make_draft().pk,
+        "rule": make_rule().pk,
         "version": make_version().pk,
         "export": Export.objects.create().pk,
         "webhook": hook.pk,

@@ -63,6 +63,7 @@ POST   /api/v1/turns/{turn}/signals/                                  chat      
 GET    /api/v1/models/                                                read,chat  y y y y y
 GET    /api/v1/embedders/                                             read       y y y y y
 GET    /api/v1/model-prices/                                          read       n n n y y
+POST   /api/v1/model-prices/                                          admin      n n n b b
 GET    /api/v1/pipeline-configs/                                      read       n n n y y
 GET    /api/v1/pipeline-configs/{config}/                             read       n n n y y
 PATCH  /api/v1/pipeline-configs/{config}/                             admin      n n n y y
@@ -125,6 +126,10 @@ GET    /api/v1/monitoring/turns/                                      read      
 GET    /api/v1/monitoring/turns/{turn}/                                  read       n n y y y
 GET    /api/v1/alerts/                                                read       n n y y y
 GET    /api/v1/judge-rules/                                           read       n n y y y
+POST   /api/v1/judge-rules/                                           admin      n n n b b
+GET    /api/v1/judge-rules/{rule}/                                    read       n n y y y
+PATCH  /api/v1/judge-rules/{rule}/                                    admin      n n n y y
+DELETE /api/v1/judge-rules/{rule}/                                    admin      n n n y y
 GET    /api/v1/judge-versions/                                        read       n n y y y
 GET    /api/v1/judge-versions/{version}/                              read       n n y y y
 

@@ -4,7 +4,9 @@ import pytest
 
 from chat.models import LLMCall, PipelineConfig
 from chat.rag.config import Provider
+from chat.services.spending import recount
 from tests.api_clients import api_client
+from tests.budgeted import make_budget
 from tests.factories import make_collection, make_config, make_embedder
 from tests.fake_replies import Reply
 from tests.fakes import FakeLLM
@@ -66,6 +68,27 @@ def test_embedder_that_fails_leaves_text_search_and_in_vector_mode_a_problem(ali
     assert hybrid["results"][0]["document_title"] == "Valve manual"
     assert "fake/embed-64" in assert_problem(vector, 502, "embedding")["detail"]
     assert set(LLMCall.objects.exclude(error_code="").values_list("purpose", "origin")) == {("embedding", "API")}
+
+
+def test_search_by_meaning_counts_for_the_budget_of_who_searches(alice, settings):
+    with FakeLLM() as fake_llm:
+        settings.PROVIDERS = {"fake": Provider("fake", fake_llm.base_url)}
+        make_knowledge()
+        PipelineConfig.objects.update(is_default=False)
+        make_config(is_default=True, embedder=make_embedder(name="fake/embed-64", dimensions=64))
+        budget = make_budget("0.01", user=alice)
+        client = api_client(alice)
+
+        assert client.get(SEARCH, {"q": "wheel"}).json()["mode"] == "hybrid"
+        call = LLMCall.objects.get()
+        LLMCall.objects.update(cost_usd="0.01")
+        recount(budget)
+        refused, by_words = client.get(SEARCH, {"q": "wheel"}), client.get(SEARCH, {"q": "wheel", "mode": "text"})
+
+    assert (call.purpose, call.origin, call.user) == ("embedding", "API", alice)
+    assert "your budget" in assert_problem(refused, 402, "budget_used_up")["detail"].lower()
+    assert [hit["document_title"] for hit in by_words.json()["results"]] == ["Valve manual"]
+    assert LLMCall.objects.count() == 1
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,26 @@
 """Models that can answer, embedders, and the prices that administrators set."""
 
+from functools import partial
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.http import HttpResponseBase
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.api.etags import tagged
-from chat.api.view import ApiView
+from chat.api.history import note_addition
+from chat.api.idempotency import IDEMPOTENCY_KEY, once
+from chat.api.view import ApiView, checked, filters
 from chat.models import Embedder, ModelPrice
 from chat.models.api import Scope
 from chat.services.configs import available_models, default_config
+from chat.services.prices import add_price
 
 
 class ModelSerializer(serializers.Serializer[Any]):
@@ -46,6 +53,10 @@ class EmbedderListSerializer(serializers.Serializer[Any]):
 class ModelPriceSerializer(serializers.ModelSerializer[ModelPrice]):
     """What a model costs here from a time on, in US dollars a million tokens."""
 
+    valid_from = serializers.DateTimeField(
+        default=timezone.now, help_text="Until a later one of the model. Left out: now."
+    )
+
     class Meta:
         model = ModelPrice
         fields = [
@@ -56,6 +67,18 @@ class ModelPriceSerializer(serializers.ModelSerializer[ModelPrice]):
             "cached_input_usd_per_million",
             "valid_from",
         ]
+
+    def validate_model(self, value: str) -> str:
+        provider, _, name = value.partition("/")
+        if not provider or not name:
+            raise ValidationError(f'"{value}" is not of the form provider/model, for example ollama/llama3.1.')
+        return value
+
+
+class ModelPriceFilters(serializers.Serializer[Any]):
+    """Which prices."""
+
+    model = serializers.CharField(required=False, help_text="The exact name.")
 
 
 class Models(ApiView):
@@ -85,9 +108,35 @@ class Embedders(ApiView):
 class ModelPrices(ApiView):
     """Prices."""
 
-    access = {"GET": Access(Scope.READ, "chat.view_modelprice")}
+    access = {"GET": Access(Scope.READ, "chat.view_modelprice"), "POST": Access(Scope.ADMIN, "chat.add_modelprice")}
 
-    @extend_schema(operation_id="list_model_prices", responses=ModelPriceSerializer(many=True))
+    @extend_schema(
+        operation_id="list_model_prices", parameters=[ModelPriceFilters], responses=ModelPriceSerializer(many=True)
+    )
     def get(self, request: Request) -> Response:
         """List the prices that stand in place of the published ones, the newest first."""
-        return self.page(request, ModelPrice.objects.all(), ModelPriceSerializer, ordering="-valid_from")
+        prices = ModelPrice.objects.filter(**filters(ModelPriceFilters, request))
+        return self.page(request, prices, ModelPriceSerializer, ordering="-valid_from")
+
+    @extend_schema(
+        operation_id="add_model_price",
+        request=ModelPriceSerializer,
+        responses={201: ModelPriceSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
+    def post(self, request: Request) -> Response:
+        """Set what a model costs from a time on. Calls that were made before keep their cost; a price is not changed
+        but followed by another one."""
+        return once(request, partial(_add, request))
+
+
+def _add(request: Request) -> Response:
+    values = checked(ModelPriceSerializer, request.data)
+    try:
+        with transaction.atomic():
+            price = add_price(**values)
+            note_addition(request, price)
+    except IntegrityError:  # somebody set one for that moment meanwhile: say so, as to who comes later
+        checked(ModelPriceSerializer, request.data)
+        raise
+    return Response(ModelPriceSerializer(price).data, status=201)

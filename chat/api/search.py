@@ -72,21 +72,21 @@ class Search(ApiView):
     """Search."""
 
     access = {"GET": Access(Scope.READ), "POST": Access(Scope.READ)}
-    other_errors = {"GET": ("422", "502"), "POST": ("502",)}
+    other_errors = {"GET": ("402", "422", "502"), "POST": ("402", "502")}
 
     @extend_schema(operation_id="search", parameters=[SearchQuery], responses=FoundSerializer)
     def get(self, request: Request) -> Response:
         """Find the chunks that may answer a question: the search of the default config, without its further stages
         (phrasings, re-ranking)."""
-        return _found(filters(SearchQuery, request))
+        return _found(request, filters(SearchQuery, request))
 
     @extend_schema(operation_id="search_by_post", request=SearchQuery, responses=FoundSerializer)
     def post(self, request: Request) -> Response:
         """The same, for questions that should stand in no address."""
-        return _found(checked(SearchQuery, request.data))
+        return _found(request, checked(SearchQuery, request.data))
 
 
-def _found(asked: dict[str, Any]) -> Response:
+def _found(request: Request, asked: dict[str, Any]) -> Response:
     collection = asked.get("collection")
     found = search_documents(
         question=asked["q"],
@@ -94,5 +94,6 @@ def _found(asked: dict[str, Any]) -> Response:
         collection_id=collection.pk if collection else None,
         limit=asked.get("limit"),
         origin=Origin.API,
+        user_id=request.user.pk,
     )
     return Response(FoundSerializer(found).data)

@@ -28,15 +28,15 @@ def embed_documents(
     return embedded
 
 
-def embed_query(embedder: TextEmbedder, text: str, *, origin: str) -> Embedded:
+def embed_query(embedder: TextEmbedder, text: str, *, origin: str, user_id: int | None = None) -> Embedded:
     """Embed one question while somebody waits; else as `embed_documents`."""
     begun = time.perf_counter()
     try:
         embedded = embedder.embed_query(text)
     except EmbeddingError as error:
-        _record(embedder, begun, None, origin, error.code)
+        _record(embedder, begun, None, origin, error.code, user_id=user_id)
         raise
-    _record(embedder, begun, embedded, origin)
+    _record(embedder, begun, embedded, origin, user_id=user_id)
     return embedded
 
 

@@ -1,4 +1,7 @@
-"""The prices that administrators set, as the pipeline wants them."""
+"""The prices that administrators set, as the pipeline wants them, and setting one."""
+
+from datetime import datetime
+from decimal import Decimal
 
 from chat.models import ModelPrice
 from chat.rag.prices import PriceOverride
@@ -18,3 +21,23 @@ def price_overrides() -> tuple[PriceOverride, ...]:
         )
         for row in ModelPrice.objects.all()
     )
+
+
+def add_price(
+    *,
+    model: str,
+    input_usd_per_million: Decimal,
+    output_usd_per_million: Decimal,
+    cached_input_usd_per_million: Decimal | None = None,
+    valid_from: datetime,
+) -> ModelPrice:
+    """Let a price hold from a time on, until the next one. What was asked before keeps its cost."""
+    price = ModelPrice.objects.create(
+        model=model,
+        input_usd_per_million=input_usd_per_million,
+        output_usd_per_million=output_usd_per_million,
+        cached_input_usd_per_million=cached_input_usd_per_million,
+        valid_from=valid_from,
+    )
+    price_overrides.forget()
+    return price

@@ -7,6 +7,7 @@ from chat.exceptions import EmbeddingError
 from chat.models import Embedder
 from chat.rag.config import Hit, SearchMode
 from chat.rag.search import is_relevant, search
+from chat.services.budgets import check_budgets
 from chat.services.configs import default_config, ensure_default_config
 from chat.services.embedding import embed_query
 from chat.services.knowledge import embedder_of
@@ -27,21 +28,30 @@ class Found:
 
 
 def search_documents(
-    *, question: str, mode: str = "", collection_id: int | None = None, limit: int | None = None, origin: str
+    *,
+    question: str,
+    mode: str = "",
+    collection_id: int | None = None,
+    limit: int | None = None,
+    origin: str,
+    user_id: int | None = None,
 ) -> Found:
     """Search as the default config does, with a mode or number of hits of one's own, and without its further stages
     (phrasings, re-ranking).
 
-    Where the question cannot be embedded, hybrid search falls back to text, as in an answer. Raises EmbeddingError in
-    vector mode then, and ConfigurationError where the embedder is not set up.
+    `user_id`: whose budget the vector of the question counts for. Where the question cannot be embedded, hybrid search
+    falls back to text, as in an answer. Raises EmbeddingError in vector mode then, ConfigurationError where the
+    embedder is not set up, and BudgetUsedUpError where it costs and a budget has no room; text mode costs nothing.
     """
     config = default_config() or ensure_default_config()
     recipe, asked_mode = config.recipe(), SearchMode(mode or config.search_mode)
     vector, embed_seconds, degraded = None, None, ""
     if asked_mode is not SearchMode.TEXT:
+        if user_id is not None:
+            check_budgets(user_id=user_id, models=[config.embedder.name])
         begun = time.perf_counter()
         try:
-            vector = _vector(config.embedder, question, origin)
+            vector = _vector(config.embedder, question, origin, user_id)
             embed_seconds = time.perf_counter() - begun
         except EmbeddingError:
             if asked_mode is SearchMode.VECTOR:
@@ -71,5 +81,6 @@ def search_documents(
     )
 
 
-def _vector(row: Embedder, question: str, origin: str) -> list[float]:
-    return [float(number) for number in embed_query(embedder_of(row), question, origin=origin).vector]
+def _vector(row: Embedder, question: str, origin: str, user_id: int | None) -> list[float]:
+    embedded = embed_query(embedder_of(row), question, origin=origin, user_id=user_id)
+    return [float(number) for number in embedded.vector]

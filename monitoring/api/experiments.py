@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Prefetch
 from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -182,7 +182,12 @@ def _whole(rows: ExperimentQuerySet) -> ExperimentQuerySet:
 
 def _make(request: Request) -> Response:
     draft = draft_of(Experiment(), checked(DraftSerializer, request.data))
-    return _shown(lifecycle.save_draft(**draft, by=request.user).pk, status=201)
+    try:
+        saved = lifecycle.save_draft(**draft, by=request.user)
+    except IntegrityError:  # somebody took the name meanwhile: say so, as to who comes later
+        checked(DraftSerializer, request.data)
+        raise
+    return _shown(saved.pk, status=201)
 
 
 def _of_people(experiment_id: int) -> Experiment:

@@ -1,4 +1,4 @@
-"""Judges: which rules judge what, and how well each version agrees with people."""
+"""Versions of judges: how well each agrees with people."""
 
 from typing import Any
 
@@ -14,65 +14,11 @@ from chat.api.etags import tagged
 from chat.api.view import ApiView
 from chat.models.api import Scope
 from monitoring.api.figures import IntervalSerializer
-from monitoring.judging.figures import figures_of
-from monitoring.models import JudgeRule, JudgeVersion
+from monitoring.models import JudgeVersion
 from monitoring.quality.freshness import models_in_use, stale_reason
 from monitoring.quality.labelled import labelled_by_version
 from monitoring.quality.standing import gate_of
 from monitoring.quality.verdicts import work_by_version
-
-
-class RuleCountsSerializer(serializers.Serializer[Any]):
-    """Turns of the last 24 hours by a rule."""
-
-    matching = serializers.IntegerField()
-    sampled = serializers.IntegerField(help_text="Of those that match, these are to be judged.")
-    judged = serializers.IntegerField()
-    failed = serializers.IntegerField(help_text="Without a verdict.")
-
-
-class RuleSpendingSerializer(serializers.Serializer[Any]):
-    """What a rule spent today (UTC)."""
-
-    calls = serializers.IntegerField()
-    cost_usd = serializers.DecimalField(14, 8, help_text="Of the verdicts whose cost is known.")
-    unpriced = serializers.IntegerField(help_text="Verdicts whose cost is not known.")
-
-
-class JudgeRuleSerializer(serializers.ModelSerializer[JudgeRule]):
-    """A rule: which turns a judge looks at, how many of them, and what it may spend."""
-
-    collection = serializers.IntegerField(source="collection_id", allow_null=True, help_text="Empty: all.")
-    config = serializers.IntegerField(source="config_id", allow_null=True, help_text="Empty: all.")
-    problem = serializers.CharField(source="figures.problem", help_text="Why it cannot judge. Empty: it can.")
-    last_day = RuleCountsSerializer(source="figures.counts", allow_null=True)
-    today = RuleSpendingSerializer(source="figures.spending")
-
-    class Meta:
-        model = JudgeRule
-        fields = [
-            "id",
-            "name",
-            "judge",
-            "model",
-            "sampling_rate",
-            "origin",
-            "collection",
-            "config",
-            "daily_cap_calls",
-            "daily_cap_usd",
-            "is_active",
-            "since",
-            "problem",
-            "last_day",
-            "today",
-        ]
-
-
-class JudgeRuleListSerializer(serializers.Serializer[Any]):
-    """All rules: there are few."""
-
-    results = JudgeRuleSerializer(many=True)
 
 
 class WorkSerializer(serializers.Serializer[Any]):
@@ -119,21 +65,6 @@ class JudgeVersionListSerializer(serializers.Serializer[Any]):
     """All versions, the newest first."""
 
     results = JudgeVersionSerializer(many=True)
-
-
-class JudgeRules(ApiView):
-    """Rules of judges."""
-
-    access = {"GET": Access(Scope.READ, "monitoring.view_judgerule")}
-
-    @extend_schema(operation_id="list_judge_rules", responses=JudgeRuleListSerializer)
-    def get(self, request: Request) -> Response:
-        """List all rules, with what they judged in the last 24 hours and spent today."""
-        rules: list[Any] = list(JudgeRule.objects.order_by("judge", "name"))  # rows with an attribute more
-        figures = figures_of(rules)
-        for rule in rules:
-            rule.figures = figures[rule.pk]
-        return Response(JudgeRuleListSerializer({"results": rules}).data)
 
 
 class JudgeVersions(ApiView):
