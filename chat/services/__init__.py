@@ -1,0 +1,1 @@
+"""The only writers of chat's tables: what views, APIs, commands and tests call."""

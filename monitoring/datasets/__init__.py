@@ -1,0 +1,1 @@
+"""Questions with known answers: versions, splits, import, export."""

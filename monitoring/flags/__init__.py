@@ -1,0 +1,1 @@
+"""Why a turn needs a person."""

@@ -1,0 +1,1 @@
+"""Judges: one file each, with its prompt where it is a model."""

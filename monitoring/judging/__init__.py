@@ -1,0 +1,1 @@
+"""Judging live traffic: what is due, claims, caps, the worker."""

@@ -1,0 +1,1 @@
+"""How good judges are, held against people."""

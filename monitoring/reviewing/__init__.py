@@ -1,0 +1,1 @@
+"""The review queue: who reviews what, what is decided, and what comes of it."""

@@ -1,0 +1,1 @@
+"""Intervals, tests and plans: plain functions of numbers."""

@@ -1,0 +1,1 @@
+"""Questions made from documents, and traffic whose truth is known."""

@@ -68,6 +68,7 @@ class Outlet:
 
 
 def make_outlet() -> Outlet:
+    """Return providers of the signals that are on; they start threads of their own, so call it after a fork."""
     resource = _resource()
     tracing = instruments = events = None
     flushes: list[Callable[[], object]] = []

@@ -42,6 +42,7 @@ class Place:
 
 
 def place_of(turn: Turn) -> Place:
+    """Return where a turn stands: in the trace of its request where there was one, else in one made from its ids."""
     digest = hashlib.sha256(f"{turn.conversation_id}/{turn.pk}".encode()).digest()
     trace_id = int.from_bytes(digest[:TRACE_BYTES])
     span_id = int.from_bytes(digest[TRACE_BYTES : TRACE_BYTES + SPAN_BYTES])

@@ -1,0 +1,1 @@
+"""Recurring questions: turns grouped by what they ask."""
