@@ -91,3 +91,9 @@ def points(html: str, chart: str) -> list[tuple[str, str]]:
     figure = re.search(rf'<figure class="db-panel" id="chart-{chart}">.*?</figure>', html, re.DOTALL)[0]
     found = re.findall(r'<a class="db-point" href="([^"]*)"[^>]*><title>([^<]*)</title>', figure)
     return [(says.replace("\N{NO-BREAK SPACE}", " "), url.replace("&amp;", "&")) for url, says in found]
+
+
+def named(html: str, chart: str) -> list[str]:
+    """Return the names in the legend of a chart."""
+    figure = re.search(rf'<figure class="db-panel" id="chart-{chart}">.*?</figure>', html, re.DOTALL)[0]
+    return re.findall(r"<li><span class=\"db-swatch[^>]*></span>([^<]*)</li>", figure)

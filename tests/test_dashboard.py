@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from chat.models import Turn
 from monitoring.dashboard.panels import PANELS
 from monitoring.dashboard.words import NOTHING
-from tests.dashboard_world import DAY, NOON, ask, listed, part, points, tile, world
+from monitoring.models import JudgeVersion, Score
+from tests.dashboard_world import DAY, NOON, ask, listed, named, part, points, tile, world
 from tests.factories import make_collection
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +74,24 @@ def test_points_of_a_rate_say_n_and_interval_and_lead_to_what_it_counts(root):
 
     assert says.splitlines()[1] == "failed: 20.0 % (5.7 to 51.0 %), n = 10"
     assert listed(root, url) == 2
+
+
+def test_a_line_at_zero_is_named_and_bars_of_nothing_are_not(root):
+    """A judge that fails every answer draws a line at 0, which must not be one without a name."""
+    world()
+    version = JudgeVersion.objects.create(
+        judge="relevance_offline", criterion="relevance", version="1", family="offline", fingerprint="r1"
+    )
+    turn = Turn.objects.filter(origin="USER").order_by("created_at").first()
+    Score.objects.create(
+        turn=turn, name="relevance", source="JUDGE", judge_version=version, label="NON_RELEVANT", value=0.0
+    )
+    Turn.objects.filter(status="FAILED").update(status="DONE")
+
+    html = part(root, "charts", **DAY)
+
+    assert named(html, "scores") == ["Relevance", "Groundedness"]
+    assert named(html, "turns") == ["answered", "refused"]
 
 
 def test_changes_are_against_the_time_before(root):

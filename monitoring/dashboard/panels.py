@@ -53,8 +53,10 @@ class Panel:
 
     @property
     def named(self) -> tuple[Series, ...]:
-        """The series that are to be seen."""
-        return tuple(series for series in self.series if any(value is not None and value for value in series.values))
+        """The series that are to be seen: a bar of nothing is not, a line at zero is."""
+        if self.kind == "bars":
+            return tuple(series for series in self.series if any(series.values))
+        return tuple(series for series in self.series if any(value is not None for value in series.values))
 
     @property
     def is_empty(self) -> bool:
