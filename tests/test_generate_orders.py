@@ -12,13 +12,14 @@ from chat.models import Collection, LLMCall, ModelPrice
 from chat.rag.config import Provider
 from chat.services.ingestion import ingest_paths
 from monitoring.models import Dataset, DatasetItem, Generation, GenerationTask
+from monitoring.sole_process import Work
 from monitoring.synthetic.filters import why_copied
 from monitoring.synthetic.pace import Working
 from monitoring.synthetic.passages import passages_of
 from monitoring.synthetic.planning import Wish, plan_generation
 from monitoring.synthetic.rarity import Rarity
 from monitoring.synthetic.templates import template_questions
-from monitoring.synthetic.working import _LOCK_SPACE, work_on
+from monitoring.synthetic.working import work_on
 from tests.factories import make_collection
 from tests.fake_replies import Reply
 from tests.fakes import FakeLLM
@@ -130,7 +131,7 @@ def test_two_processes_do_not_work_on_the_same_order(travel, fake_llm):
     other = connection.copy()
     try:
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [_LOCK_SPACE, generation.pk])
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [Work.GENERATION.value, generation.pk])
             assert work_on(generation.pk) is None
     finally:
         other.close()

@@ -1,17 +1,13 @@
 """Working off an order for questions: by one process at a time, and from where the last one was.
 
-A lock of the database's session says who works on it, so it is free the moment that a process dies. What is due are the
-tasks that are not done.
+What is due are the tasks that are not done.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from django.db import connection
 from django.utils import timezone
 
 from chat.exceptions import ChatError
 from monitoring.models import Generation, GenerationTask
+from monitoring.sole_process import Work, sole_process
 from monitoring.synthetic.by_model import ask_for_questions
 from monitoring.synthetic.by_templates import make_by_templates
 from monitoring.synthetic.pace import StoppedError, Working
@@ -20,14 +16,13 @@ from monitoring.synthetic.settling import settle
 TaskStatus, Status = GenerationTask.Status, Generation.Status
 
 MAX_ATTEMPTS = 3
-_LOCK_SPACE = 7341  # any number that no other lock of this site uses
 
 
 def work_on(generation_id: int, working: Working | None = None) -> str | None:
     """Work on an order until it is done, stopped or failed, or the time is over; return its status then. None: another
     process has it, or it is done. Ctrl-C leaves it stopped, to go on with."""
     working = working or Working()
-    with _sole(generation_id) as is_ours:
+    with sole_process(Work.GENERATION, generation_id) as is_ours:
         rows = Generation.objects.filter(pk=generation_id).exclude(status=Status.DONE)
         if not is_ours or not rows.update(status=Status.RUNNING, error="", heartbeat_at=timezone.now()):
             return None
@@ -64,17 +59,3 @@ def _outcome(generation: Generation, working: Working) -> tuple[str, str]:
     if last := failed.first():
         return Status.FAILED, f"{failed.count()} requests failed and can be tried again, such as: {last.error}"
     return Status.DONE, ""
-
-
-@contextmanager
-def _sole(generation_id: int) -> Iterator[bool]:
-    """Hold the order's lock for the block; False when another process holds it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_SPACE, generation_id % 2**31])
-        is_ours = bool(cursor.fetchone()[0])
-    try:
-        yield is_ours
-    finally:
-        if is_ours:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_SPACE, generation_id % 2**31])

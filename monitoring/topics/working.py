@@ -1,13 +1,10 @@
 """Working off an order to group questions: by one process at a time, and from where the last one was.
 
-First the turns are chosen, then their questions are read piece by piece into vectors, then they are grouped at once. A
-lock of the database's session says who works on it, so it is free the moment that a process dies.
+First the turns are chosen, then their questions are read piece by piece into vectors, then they are grouped at once.
 """
 
 import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,6 +16,7 @@ from chat.exceptions import ChatError
 from chat.rag.embed import TextEmbedder
 from chat.services.knowledge import local_embedder
 from monitoring.models import Topic, TopicRun, TopicTurn
+from monitoring.sole_process import Work, sole_process
 from monitoring.topics.grouping import LEAST_SIZE, MOST_COMPARED, group_questions
 from monitoring.topics.orders import drop_old_runs
 from monitoring.topics.wording import telling_words
@@ -27,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 MOST_TURNS = 20_000
 _BATCH = 64
-_LOCK_SPACE = 7342  # any number that no other lock of this site uses
 
 # A sample is drawn by the hash of a turn's key, so that the same turns are drawn the next day.
 COUNT_SQL = """
@@ -61,7 +58,7 @@ def work_on(run_id: int, seconds: float) -> str | None:
     None: another process has it, or it is finished.
     """
     until = time.monotonic() + seconds
-    with _sole(run_id) as is_ours:
+    with sole_process(Work.TOPICS, run_id) as is_ours:
         rows = TopicRun.objects.open().filter(pk=run_id)
         if not is_ours or not rows.update(status=Status.RUNNING, error="", heartbeat_at=timezone.now()):
             return None
@@ -162,17 +159,3 @@ def _group(run: TopicRun) -> None:
     with connection.cursor() as cursor:
         # The page of topics is read next: its plan for twenty rows takes a minute for twenty thousand.
         cursor.execute("ANALYZE monitoring_topic, monitoring_topicturn")
-
-
-@contextmanager
-def _sole(run_id: int) -> Iterator[bool]:
-    """Hold the order's lock for the block; False when another process holds it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK_SPACE, run_id % 2**31])
-        is_ours = bool(cursor.fetchone()[0])
-    try:
-        yield is_ours
-    finally:
-        if is_ours:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK_SPACE, run_id % 2**31])

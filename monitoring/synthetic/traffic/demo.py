@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any
 
 from django.core.cache import cache
-from django.db import connection
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -16,6 +15,7 @@ from chat.models import Turn
 from chat.models.conversation import Origin
 from monitoring.experiments.looks import look_back_at_made_up
 from monitoring.reports import Filters, read, refresh
+from monitoring.sole_process import Work, sole_process
 from monitoring.synthetic.traffic.copying import analyze, copy_world
 from monitoring.synthetic.traffic.removal import remove_synthetic
 from monitoring.synthetic.traffic.texts import read_library
@@ -29,7 +29,6 @@ LOOK_EVERY = timedelta(days=1)
 # A process at work says more often how far it is; one that is silent for so long is dead, or was never started.
 SILENT_AFTER = timedelta(minutes=3)
 _KEY = "monitoring.demo"
-_LOCK = 7412015  # an advisory lock: one process makes or removes the demo
 
 
 class Status(StrEnum):
@@ -86,7 +85,7 @@ def demo_state() -> DemoState:
 
 def make_demo(*, days: int = DAYS, turns_per_day: int = TURNS_PER_DAY) -> str:
     """Make the demo, in the worker; return what happened. Another process that does so already is left to it."""
-    with _Sole() as is_ours:
+    with sole_process(Work.DEMO) as is_ours:
         if not is_ours:
             return "another process is at it"
         if Turn.objects.filter(origin=Origin.SYNTHETIC).exists():
@@ -103,7 +102,7 @@ def make_demo(*, days: int = DAYS, turns_per_day: int = TURNS_PER_DAY) -> str:
 
 def unmake_demo() -> str:
     """Remove all synthetic traffic, in the worker; return what happened."""
-    with _Sole() as is_ours:
+    with sole_process(Work.DEMO) as is_ours:
         if not is_ours:
             return "another process is at it"
         total = max(Turn.objects.filter(origin=Origin.SYNTHETIC).count(), 1)
@@ -139,18 +138,3 @@ def _make(days: int, turns: int) -> int:
 
 def _say(status: Status, progress: float, *, error: str = "") -> None:
     cache.set(_KEY, {"status": status.value, "progress": progress, "at": timezone.now(), "error": error}, None)
-
-
-class _Sole:
-    """Holds the lock of the demo for a block; False when another process has it."""
-
-    def __enter__(self) -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK])
-            self._is_ours = bool(cursor.fetchone()[0])
-        return self._is_ours
-
-    def __exit__(self, *error: object) -> None:
-        if self._is_ours:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
