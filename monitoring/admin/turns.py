@@ -1,11 +1,9 @@
 """The list of turns with what monitoring knows of them: chat's own list, and filters by verdicts, by topics and by
 variants of experiments."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin import ListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -14,6 +12,7 @@ from django.utils.http import urlencode
 from chat.admin.drill_down import ChoiceFilter, VoteFilter
 from chat.admin.turns import TurnAdmin as ChatTurnAdmin
 from chat.models import Turn
+from monitoring.admin.linked_filter import LinkedFilter
 from monitoring.admin.variant_filter import VariantFilter
 from monitoring.exports.choice import NAMES, failing
 from monitoring.judges.criteria import CRITERIA
@@ -36,47 +35,21 @@ class FailingFilter(ChoiceFilter):
         return queryset.filter(failing(str(self.value())))
 
 
-class TopicFilter(ListFilter):
-    """The turns of a topic, in the time that its figures are of. Its page leads here: there is nothing to choose."""
+class TopicFilter(LinkedFilter):
+    """The turns of a topic, in the time that its figures are of. Its page leads here."""
 
-    title = "topic"
-    template = "admin/monitoring/topicrun/filter.html"
-    name = "topic"
-
-    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
-        super().__init__(request, params, model, model_admin)
-        self.typed = params.pop(self.name)[-1].strip() if self.name in params else ""
-        self.used_parameters[self.name] = self.typed
-        found = Topic.objects.filter(pk=int(self.typed)) if self.typed.isdecimal() else Topic.objects.none()
-        self.topic = found.first() if self.typed else None
-
-    def has_output(self) -> bool:
-        return True
-
-    def expected_parameters(self) -> list[str | None]:
-        return [self.name]
-
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
-        yield {"name": self.name, "value": self.typed}
+    title = name = "topic"
+    rows = Topic.objects.all()
+    missing = "There is no topic {}. Older topics go when new ones come."
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if not self.topic:
+        if not self.row:
             return queryset
-        members = TopicTurn.objects.filter(topic=self.topic, is_before=False)
+        members = TopicTurn.objects.filter(topic=self.row, is_before=False)
         return queryset.filter(pk__in=members.values("turn"))
 
-    @property
-    def problem(self) -> str:
-        return (
-            f"There is no topic {self.typed}. Older topics go when new ones come."
-            if self.typed and not self.topic
-            else ""
-        )
-
-    def words(self) -> str:
-        if not self.topic:
-            return f"topic {self.typed}" if self.typed else ""
-        return f"topic {', '.join(self.topic.words) or self.topic.pk}"
+    def row_words(self) -> str:
+        return ", ".join(self.row.words) or str(self.row.pk)
 
 
 # Behind the votes: what users say, then what judges say.
