@@ -8,6 +8,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from chat.api.view import checked
+from chat.models import Collection, PipelineConfig
 
 OF_PAGES = frozenset({"cursor", "limit", "fields"})
 
@@ -26,6 +27,23 @@ class RangeQuery(serializers.Serializer[Any]):
         if since and until and since >= until:
             raise ValidationError({"until": "It is not after `since`, so nothing is in this range."})
         return attrs
+
+
+class TrafficQuery(RangeQuery):
+    """Part of the traffic of a range."""
+
+    collection = serializers.IntegerField(required=False, min_value=0, help_text="0: turns that searched all.")
+    config = serializers.IntegerField(required=False, min_value=1)
+
+    def validate_collection(self, value: int) -> int:
+        if value and not Collection.objects.filter(pk=value).exists():
+            raise ValidationError(f"There is no collection {value}.")
+        return value
+
+    def validate_config(self, value: int) -> int:
+        if not PipelineConfig.objects.filter(pk=value).exists():
+            raise ValidationError(f"There is no config {value}.")
+        return value
 
 
 def asked(request: Request, serializer: type[serializers.Serializer[Any]], *, also: frozenset[str] = OF_PAGES) -> Any:

@@ -13,12 +13,11 @@ from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.api.view import ApiView
-from chat.models import Collection, PipelineConfig
 from chat.models.api import Scope
 from chat.models.conversation import Origin
 from chat.rag.config import Purpose
 from monitoring.api.csv_rows import CsvRenderer
-from monitoring.api.queries import RangeQuery, asked
+from monitoring.api.queries import TrafficQuery, asked
 from monitoring.dashboard.zones import zone_named
 from monitoring.models import Score
 from monitoring.reports import REPORTS, Filters, Report, read
@@ -72,14 +71,12 @@ class FiguresSerializer(serializers.Serializer[Any]):
     )
 
 
-class FiguresQuery(RangeQuery):
+class FiguresQuery(TrafficQuery):
     """What part of the traffic, in which steps and groups. Without a range: the last 24 hours."""
 
     step = serializers.IntegerField(required=False, min_value=60, max_value=10**9, help_text="Seconds; a row for each.")
     by = serializers.CharField(required=False, help_text="A row for each of these, such as config.")
     origin = serializers.ChoiceField(Origin.choices, required=False, help_text="USER without it: origins never mix.")
-    collection = serializers.IntegerField(required=False, min_value=0, help_text="0: turns that searched all.")
-    config = serializers.IntegerField(required=False, min_value=1)
     model = serializers.CharField(required=False)
     zone = serializers.CharField(required=False, help_text='Where days begin, such as "Europe/Berlin"; UTC without it.')
     measure = serializers.ChoiceField(MEASURES, required=False, help_text="Of latency: whose time.")
@@ -89,16 +86,6 @@ class FiguresQuery(RangeQuery):
         Score.Source.choices, required=False, help_text="Of scores: who gave them; JUDGE without it."
     )
     format = serializers.ChoiceField(["json", "csv"], required=False)
-
-    def validate_collection(self, value: int) -> int:
-        if value and not Collection.objects.filter(pk=value).exists():
-            raise ValidationError(f"There is no collection {value}.")
-        return value
-
-    def validate_config(self, value: int) -> int:
-        if not PipelineConfig.objects.filter(pk=value).exists():
-            raise ValidationError(f"There is no config {value}.")
-        return value
 
     def validate_zone(self, value: str) -> str:
         if zone_named(value) is None:

@@ -14,12 +14,12 @@ from chat.admin.keyset import is_timeout, time_limit
 from chat.api.access import Access
 from chat.api.fields import FIELDS
 from chat.api.view import ApiView
-from chat.models import Collection, PipelineConfig, Turn
+from chat.models import Turn
 from chat.models.api import Scope
 from chat.models.conversation import Origin
 from chat.models.turn import TurnQuerySet
 from chat.services.turn_choices import OUTCOMES, VOTES
-from monitoring.api.queries import RangeQuery, asked
+from monitoring.api.queries import TrafficQuery, asked
 from monitoring.experiments.counted_turns import counted_for
 from monitoring.exports.choice import failing
 from monitoring.judges.criteria import CRITERIA
@@ -89,28 +89,16 @@ class WatchedTurnSerializer(serializers.ModelSerializer[Turn]):
         return [feedback.value for feedback in turn.feedback.all()]
 
 
-class WatchedTurnsQuery(RangeQuery):
+class WatchedTurnsQuery(TrafficQuery):
     """Which turns; times are those at which they were asked."""
 
     origin = serializers.ChoiceField(Origin.choices, required=False)
-    collection = serializers.IntegerField(required=False, min_value=0, help_text="0: turns that searched all.")
-    config = serializers.IntegerField(required=False, min_value=1)
     model = serializers.CharField(required=False, help_text="The exact name.")
     outcome = serializers.ChoiceField([(name, words) for name, (words, _) in OUTCOMES.items()], required=False)
     vote = serializers.ChoiceField([(name, words) for name, (words, _) in VOTES.items()], required=False)
     failing = serializers.ChoiceField(FAILING, required=False, help_text="Wrong, as a judge says by this.")
     topic = serializers.IntegerField(required=False, min_value=1)
     variant = serializers.IntegerField(required=False, min_value=1, help_text="Turns that count for it.")
-
-    def validate_collection(self, value: int) -> int:
-        if value and not Collection.objects.filter(pk=value).exists():
-            raise ValidationError(f"There is no collection {value}.")
-        return value
-
-    def validate_config(self, value: int) -> int:
-        if not PipelineConfig.objects.filter(pk=value).exists():
-            raise ValidationError(f"There is no config {value}.")
-        return value
 
     def validate_topic(self, value: int) -> int:
         if not Topic.objects.filter(pk=value).exists():
