@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -19,7 +19,7 @@ from chat.api.idempotency import IDEMPOTENCY_KEY, once
 from chat.api.view import ApiView, checked
 from chat.models import Collection
 from chat.models.api import Scope
-from chat.services.knowledge import ensure_collection
+from chat.services.knowledge import change_collection, make_collection
 from chat.services.uploads import delete_collection
 
 
@@ -79,16 +79,9 @@ class OneCollection(ApiView):
         """Change some of a collection; another language is taken on by all its chunks."""
         collection = get_object_or_404(Collection, pk=collection_id)
         values = checked(CollectionSerializer, request.data, instance=collection, partial=True)
-        told = f"Changed {', '.join(values)}." if values else ""
-        language = values.pop("language", "")
         if values:
-            for name, value in values.items():
-                setattr(collection, name, value)
-            collection.save(update_fields=list(values))
-        if language:
-            ensure_collection(name=collection.name, language=language)
-        if told:
-            note_change(request, collection, told)
+            change_collection(collection=collection, **values)
+            note_change(request, collection, f"Changed {', '.join(values)}.")
         return Response(_shown(collection_id))
 
     @extend_schema(operation_id="delete_collection", responses={204: OpenApiResponse(description="Deleted.")})
@@ -103,8 +96,7 @@ class OneCollection(ApiView):
 def _make(request: Request) -> Response:
     values = checked(CollectionSerializer, request.data)
     try:
-        with transaction.atomic():
-            made = Collection.objects.create(**values)
+        made = make_collection(**values)
     except IntegrityError:  # somebody took the name meanwhile: say so, as to who comes later
         checked(CollectionSerializer, request.data)
         raise

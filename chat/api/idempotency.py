@@ -7,11 +7,7 @@ again under the same key.
 
 import hashlib
 from collections.abc import Callable
-from datetime import timedelta
-from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -19,6 +15,7 @@ from rest_framework.response import Response
 
 from chat.api.problems import ConflictError, UnprocessableError
 from chat.models import KeptReply
+from chat.services.kept_replies import claim_key, give_back_key, keep_reply
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -27,8 +24,6 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="Sent again with the same key, within 24 hours, the request is not done again.",
 )
 KEY_CHARS = 200
-# A request that is worked on for so long died with its process, and may be sent again.
-ABANDONED_AFTER = timedelta(minutes=5)
 
 
 def once(request: Request, work: Callable[[], Response]) -> Response:
@@ -39,36 +34,16 @@ def once(request: Request, work: Callable[[], Response]) -> Response:
     if len(key) > KEY_CHARS or "\x00" in key:
         raise ValidationError({"Idempotency-Key": f"At most {KEY_CHARS} characters are possible."})
     digest = _digest(request)
-    earlier = _claim(request.user, key, digest)
+    earlier = claim_key(user=request.user, key=key, request_sha256=digest)
     if earlier is not None:
         return _repeated(earlier, digest)
     try:
         response = work()
     except BaseException:
-        KeptReply.objects.of(request.user, key).delete()
+        give_back_key(user=request.user, key=key)
         raise
-    KeptReply.objects.of(request.user, key).update(status=response.status_code, body=response.data)
+    keep_reply(user=request.user, key=key, status=response.status_code, body=response.data)
     return response
-
-
-def _claim(user: Any, key: str, digest: str) -> KeptReply | None:
-    """Note that this request is worked on; return the earlier one with the key, if there is one."""
-    if _is_noted(user, key, digest):
-        return None
-    left_behind = KeptReply.objects.of(user, key).filter(status=None, created_at__lt=timezone.now() - ABANDONED_AFTER)
-    if left_behind.delete()[0] and _is_noted(user, key, digest):
-        return None
-    return KeptReply.objects.of(user, key).first() or KeptReply(request_sha256=digest)
-
-
-def _is_noted(user: Any, key: str, digest: str) -> bool:
-    """Note it, unless the key is taken; return whether this one did."""
-    try:
-        with transaction.atomic():
-            KeptReply.objects.create(user=user, key=key, request_sha256=digest)
-    except IntegrityError:
-        return False
-    return True
 
 
 def _repeated(earlier: KeptReply, digest: str) -> Response:

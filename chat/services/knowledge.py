@@ -2,6 +2,7 @@
 vectors, never inside it."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from django.conf import settings
@@ -50,6 +51,22 @@ def ensure_collection(*, name: str, language: str = "", chunk_tokens: int | None
         collection.chunk_tokens = size
         collection.save(update_fields=["chunk_tokens"])
     return collection
+
+
+def make_collection(**fields: Any) -> Collection:
+    """Make a collection of fields that were checked. Raises IntegrityError where somebody took its name meanwhile."""
+    with transaction.atomic():
+        return Collection.objects.create(**fields)
+
+
+def change_collection(*, collection: Collection, language: str = "", **fields: Any) -> None:
+    """Change some of a collection, by fields that were checked; another language is taken on by all its chunks."""
+    if fields:
+        for name, value in fields.items():
+            setattr(collection, name, value)
+        collection.save(update_fields=list(fields))
+    if language:
+        ensure_collection(name=collection.name, language=language)
 
 
 def checked_chunk_tokens(chunk_tokens: int) -> int | None:

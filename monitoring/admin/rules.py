@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils import timezone
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
@@ -16,11 +15,10 @@ from monitoring.admin.rule_form import JudgeRuleForm
 from monitoring.judges.registry import JUDGES
 from monitoring.judging.again import failed_for_good
 from monitoring.judging.figures import figures_of
+from monitoring.judging.rule_changes import save_rule
 from monitoring.models import Backfill, JudgeRule
 
 STATES = {"on": "success", "off": "warning", "cannot judge": "danger"}
-# With another of these, what was judged before says nothing of what is due.
-ANEW = {"judge", "model", "origin", "collection", "config"}
 
 
 class RuleChangeList(ChangeList):
@@ -86,10 +84,7 @@ class JudgeRuleAdmin(PageAdmin):
         return spent_words(rule)
 
     def save_model(self, request: HttpRequest, obj: JudgeRule, form: Any, change: bool) -> None:
-        switched_on = "is_active" in form.changed_data and obj.is_active
-        if not change or switched_on or ANEW & set(form.changed_data):
-            obj.since = timezone.now()
-        super().save_model(request, obj, form, change)
+        save_rule(rule=obj, changed=form.changed_data)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """None: rules are few, and a deleted one stops what others rely on."""

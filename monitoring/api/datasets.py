@@ -3,7 +3,6 @@
 from functools import partial
 from typing import Any
 
-from django.db.models import ProtectedError
 from django.http import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -17,8 +16,9 @@ from chat.api.idempotency import IDEMPOTENCY_KEY, once
 from chat.api.problems import ConflictError
 from chat.api.view import ApiView, checked
 from chat.models.api import Scope
-from monitoring.datasets.names import create_dataset, describe_dataset
+from monitoring.datasets.names import create_dataset, delete_dataset, describe_dataset
 from monitoring.datasets.splits import Ratios
+from monitoring.exceptions import DatasetError
 from monitoring.models import Dataset, DatasetVersion
 
 VIEW = Access(Scope.READ, "monitoring.view_dataset")
@@ -119,9 +119,9 @@ class OneDataset(ApiView):
     def delete(self, request: Request, dataset_id: int) -> Response:
         """Delete a dataset with all its versions; one that was evaluated stays, for its runs would say nothing."""
         try:
-            get_object_or_404(Dataset, pk=dataset_id).delete()
-        except ProtectedError as error:
-            raise ConflictError("It was evaluated: delete its evaluation runs first.", code="in_use") from error
+            delete_dataset(dataset=get_object_or_404(Dataset, pk=dataset_id))
+        except DatasetError as error:
+            raise ConflictError(str(error), code="in_use") from error
         return Response(status=204)
 
 

@@ -21,7 +21,7 @@ from chat.models import Collection, PipelineConfig
 from chat.models.api import Scope
 from monitoring.judges.registry import JUDGES
 from monitoring.judging.figures import figures_of
-from monitoring.judging.rule_changes import save_rule
+from monitoring.judging.rule_changes import delete_rule, save_rule
 from monitoring.judging.rules import problem_of
 from monitoring.models import JudgeRule
 
@@ -169,7 +169,7 @@ class OneJudgeRule(ApiView):
         with transaction.atomic():
             rule = get_object_or_404(JudgeRule, pk=rule_id)
             note_deletion(request, rule)
-            rule.delete()
+            delete_rule(rule=rule)
         return Response(status=204)
 
 

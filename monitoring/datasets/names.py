@@ -1,6 +1,8 @@
-"""Datasets by name: making one, and finding one."""
+"""Datasets: making one, saying what it is for, deleting it."""
 
 import re
+
+from django.db.models import ProtectedError
 
 from monitoring.datasets.splits import Ratios
 from monitoring.exceptions import DatasetError
@@ -27,6 +29,15 @@ def describe_dataset(*, dataset: Dataset, description: str) -> None:
     """Say what a dataset is for. Its items are not touched, so this makes no version."""
     dataset.description = " ".join(description.replace("\0", "").split())[:300]
     dataset.save(update_fields=["description"])
+
+
+def delete_dataset(*, dataset: Dataset) -> None:
+    """Delete a dataset with all its versions. Raises DatasetError for one that was evaluated: its runs would say
+    nothing."""
+    try:
+        dataset.delete()
+    except ProtectedError as error:
+        raise DatasetError("It was evaluated: delete its evaluation runs first.") from error
 
 
 def check_name(name: str) -> None:

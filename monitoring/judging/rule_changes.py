@@ -18,3 +18,8 @@ def save_rule(*, rule: JudgeRule, changed: Collection[str]) -> JudgeRule:
         rule.since = timezone.now()
     rule.save()
     return rule
+
+
+def delete_rule(*, rule: JudgeRule) -> None:
+    """Delete a rule with its orders for old traffic. Verdicts that it brought stay."""
+    rule.delete()

@@ -1,0 +1,44 @@
+"""Replies that are kept, so that a request that is sent again with its `Idempotency-Key` is not done again. Keys are a
+user's own."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from chat.models import KeptReply
+
+# A request that is worked on for so long died with its process, and may be sent again.
+ABANDONED_AFTER = timedelta(minutes=5)
+
+
+def claim_key(*, user: Any, key: str, request_sha256: str) -> KeptReply | None:
+    """Note that a request is worked on; return the earlier one with the key instead, if there is one."""
+    if _is_noted(user, key, request_sha256):
+        return None
+    left_behind = KeptReply.objects.of(user, key).filter(status=None, created_at__lt=timezone.now() - ABANDONED_AFTER)
+    if left_behind.delete()[0] and _is_noted(user, key, request_sha256):
+        return None
+    # Where it was given back just now, the request is as good as being worked on.
+    return KeptReply.objects.of(user, key).first() or KeptReply(request_sha256=request_sha256)
+
+
+def keep_reply(*, user: Any, key: str, status: int, body: Any) -> None:
+    """Keep what a request was replied to."""
+    KeptReply.objects.of(user, key).update(status=status, body=body)
+
+
+def give_back_key(*, user: Any, key: str) -> None:
+    """Let the key be used again, as after a request that failed."""
+    KeptReply.objects.of(user, key).delete()
+
+
+def _is_noted(user: Any, key: str, request_sha256: str) -> bool:
+    """Note it, unless the key is taken; return whether this one did."""
+    try:
+        with transaction.atomic():
+            KeptReply.objects.create(user=user, key=key, request_sha256=request_sha256)
+    except IntegrityError:
+        return False
+    return True
