@@ -46,7 +46,7 @@ def test_no_file_is_too_long_to_read():
         path: lines
         for path in tracked_files()
         if path.endswith(".py") and "/migrations/" not in path and not path.startswith(("tests/", "bench/"))
-        if (ROOT / path).exists() and (lines := len((ROOT / path).read_text().splitlines())) > 400
+        if (ROOT / path).exists() and (lines := len((ROOT / path).read_text().splitlines())) > 350
     }
 
     assert long == {}
