@@ -63,7 +63,7 @@ def exports_view(request: HttpRequest) -> HttpResponse:
 def row_view(request: HttpRequest, export_id: int) -> HttpResponse:
     """Return the row of an export, which asks again while it is being made."""
     export = get_object_or_404(Export.objects.select_related("created_by"), pk=export_id)
-    news = "" if export.is_open else f"{export}: {_NEWS[export.status]}"
+    news = "" if export.is_open else f"{export}: {_NEWS[Export.Status(export.status)]}"
     return render(request, f"{FOLDER}/_row.html", {"export": export, "news": news})
 
 
