@@ -1,15 +1,18 @@
 """Files of turns or traces, line by line: JSONL, or Parquet of ours, whose rows are lines too."""
 
+import codecs
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from monitoring.exceptions import ImportTurnsError
 
 ROWS_AT_ONCE = 500
 LINE_MAX_BYTES = 64 * 2**20
+HEAD_BYTES = 2**16  # which tell what a file is
+BEGIN_SHOWN = 60
 
 
 class LineError(Exception):
@@ -40,14 +43,39 @@ class Source:
 
 
 def open_source(path: Path) -> Source:
-    """Return what a file holds: Parquet by how it begins, otherwise JSONL. Raises ImportTurnsError."""
+    """Return what a file holds: Parquet by how it begins, otherwise JSONL. Raises ImportTurnsError, also for what is
+    plainly neither, rather than say so of each line."""
     try:
         with path.open("rb") as file:
-            is_parquet = file.read(4) == b"PAR1"
+            head = file.read(HEAD_BYTES)
         size = path.stat().st_size
     except OSError as error:
         raise ImportTurnsError(f"{path} cannot be opened ({error.strerror}).") from error
-    return Source(path, _parquet(path).metadata.num_rows, "turn") if is_parquet else Source(path, size, "B")
+    if head.startswith(b"PAR1"):
+        return Source(path, _parquet(path).metadata.num_rows, "turn")
+    if reason := _no_lines(head):
+        raise ImportTurnsError(f"{path} {reason}.")
+    return Source(path, size, "B")
+
+
+def _no_lines(head: bytes) -> str:
+    """Return why a file that begins so is no JSONL; empty where it may be."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
+        return "is text in UTF-16 or UTF-32; save it as UTF-8"
+    if head.startswith((b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
+        return "is compressed; unpack it first"
+    if b"\x00" in head:
+        return "is no text; what is read is JSONL, one JSON object a line, or Parquet"
+    lines = [line.strip() for line in head.removeprefix(codecs.BOM_UTF8).split(b"\n")]
+    lines = [line for line in lines if line]
+    if not lines:
+        return "is empty" if len(head) < HEAD_BYTES else ""
+    if lines[0].startswith(b"[") or lines[0] == b"{":
+        return "is a list or spread over lines; JSONL has one object a line, as jq -c . or jq -c '.[]' writes it"
+    if not any(line.startswith(b"{") for line in lines):
+        begin = lines[0][:BEGIN_SHOWN].decode(errors="replace")
+        return f"is no JSONL, which has one JSON object a line; it begins with “{begin}”"
+    return ""
 
 
 def _json_lines(path: Path) -> Iterator[Line]:
@@ -55,11 +83,23 @@ def _json_lines(path: Path) -> Iterator[Line]:
         number = 0
         while data := file.readline(LINE_MAX_BYTES):
             number += 1
-            if len(data) == LINE_MAX_BYTES:
-                raise ImportTurnsError(f"Line {number} of {path} is longer than {LINE_MAX_BYTES // 2**20} MB.")
-            text = data.removeprefix(b"\xef\xbb\xbf").strip()
+            if len(data) == LINE_MAX_BYTES and not data.endswith(b"\n"):
+                size = len(data) + _skip_line(file)
+                yield Line(number, size, None, f"it is longer than {LINE_MAX_BYTES // 2**20} MB")
+                continue
+            text = data.removeprefix(codecs.BOM_UTF8).strip()
             if text:
                 yield _json_line(number, len(data), text)
+
+
+def _skip_line(file: BinaryIO) -> int:
+    """Read to the end of a line, without keeping it; return how many bytes that was."""
+    size = 0
+    while data := file.readline(2**20):
+        size += len(data)
+        if data.endswith(b"\n"):
+            break
+    return size
 
 
 def _json_line(number: int, size: int, text: bytes) -> Line:
