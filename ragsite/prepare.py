@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psycopg
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 ADMINISTRATOR = "admin"
 HANDBOOK = "ragsite handbook"
+CONNECT_SECONDS = 10  # of waiting for a server that does not answer at all
 LOCK = 7_412_001  # any number: two processes that prepare the same database at once take turns
 # What the worker does each minute, by the path of the function.
 EVERY_MINUTE = {
@@ -69,7 +71,9 @@ class Prepared:
 
 
 def prepare() -> Prepared:
-    """Bring the database up to date: tables, cache, schedules, administrator, default config, handbook."""
+    """Bring the database up to date: tables, cache, schedules, administrator, default config, handbook. Raises
+    CommandError where it lets nobody in."""
+    _reach_database()
     with _one_at_a_time():
         migrate()
         call_command("createcachetable", verbosity=0)
@@ -126,6 +130,16 @@ def ingest_handbook() -> None:
 def administrators() -> list[str]:
     """Return the names of those who may do everything."""
     return [user.get_username() for user in get_user_model().objects.filter(is_superuser=True, is_active=True)[:5]]
+
+
+def _reach_database() -> None:
+    """Connect without the pool, which waits for half a minute and does not say what was wrong."""
+    try:
+        psycopg.connect(**{"connect_timeout": CONNECT_SECONDS, **connection.get_connection_params()}).close()
+    except psycopg.OperationalError as error:
+        place = connection.settings_dict
+        where = f"{place['NAME']} at {place['HOST'] or 'this machine'}" + (f":{place['PORT']}" if place["PORT"] else "")
+        raise CommandError(f"The database {where} cannot be reached; see DATABASE_URL. {error}") from error
 
 
 @contextmanager
