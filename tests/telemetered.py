@@ -69,5 +69,6 @@ def make_answered(**overrides: Any) -> Turn:
         reasoning_tokens=50,
         response_model="gpt-4o-mini-2024-07-18",
         request_id="req_1",
+        response_id="chatcmpl-1",
     )
     return turn

@@ -157,7 +157,7 @@ POST   /v1/embeddings                                                 read      
 """
 # Where what is wrong with the body would be said before anything else.
 BODIES = {"edit": {"question": "And now?"}, "feedback": {"value": 1}, "signals": {"kind": "COPY"}}
-# Open to all: the OpenAPI files. Their pages lead to signing in (test_api_schema.py). The others are for wrong addresses.
+# Open to all: the OpenAPI files. Their pages lead to signing in (test_api_schema.py). The rest is for wrong addresses.
 OTHERS = {"api/schema/", "api/schema/v1/", "api/docs/", "api/", "v1/"}
 
 TABLE = [

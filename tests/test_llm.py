@@ -48,6 +48,7 @@ def test_answer_streams_piece_by_piece_and_is_recorded(fake_llm):
     assert (call.finish_reason, call.error_code, call.attempts) == ("stop", "", 1)
     assert call.response_model == "default"
     assert call.request_id == "req-1"
+    assert call.response_id == "chatcmpl-1"
     assert 0 < call.first_token_seconds < call.duration_seconds
 
 

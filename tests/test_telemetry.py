@@ -109,6 +109,7 @@ def test_a_call_says_what_was_asked_what_came_back_and_what_it_cost(receiver):
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "gpt-4o-mini",
+        "gen_ai.response.id": "chatcmpl-1",
         "gen_ai.response.model": "gpt-4o-mini-2024-07-18",
         "gen_ai.request.stream": True,
         "gen_ai.request.temperature": 0.2,

@@ -50,6 +50,7 @@ def test_a_judge_of_another_process_speaks_in_the_trace_of_the_turn(receiver):
     assert event.attributes["gen_ai.evaluation.score.value"] == 1.0
     assert event.attributes["gen_ai.evaluation.score.label"] == "RELEVANT"
     assert event.attributes["ragsite.score.source"] == "JUDGE"
+    assert event.attributes["gen_ai.response.id"] == "chatcmpl-1"
 
 
 def test_both_processes_agree_on_which_turns_are_sampled(receiver, monkeypatch):

@@ -107,7 +107,7 @@ def test_end_is_announced_after_commit(turn, django_capture_on_commit_callbacks)
     heard = []
 
     def hear(**payload):
-        heard.append((payload["turn_id"], payload["status"], payload["origin"]))
+        heard.append((payload["turn_id"], payload["status"], payload["origin"], payload["calls"]))
 
     claim_turn(turn.pk)
     turn_finished.connect(hear)
@@ -118,7 +118,7 @@ def test_end_is_announced_after_commit(turn, django_capture_on_commit_callbacks)
     finally:
         turn_finished.disconnect(hear)
 
-    assert heard == [(turn.pk, "DONE", "USER")]
+    assert heard == [(turn.pk, "DONE", "USER", RESULT.calls)]
 
 
 def test_conversation_deleted_meanwhile_keeps_no_text(turn):

@@ -79,6 +79,9 @@ class LLMCall(models.Model):
     attempts = models.PositiveSmallIntegerField(default=1)
     finish_reason = models.CharField(max_length=40, blank=True, default="")
     request_id = models.CharField(max_length=200, blank=True, default="")
+    response_id = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="As the server named what it wrote."
+    )
     error_code = models.CharField(max_length=40, blank=True, default="")
     # With a default of the database: made-up traffic is copied in without it.
     is_imported = models.BooleanField(

@@ -218,8 +218,12 @@ class LLMCall:
     attempts: int = 1
     finish_reason: str = ""
     request_id: str = ""
+    response_id: str = ""
     response_model: str = ""
     error_code: str = ""
+    # What was sent, and all that the model wrote, thoughts too: for telemetry where texts are asked for; never stored.
+    prompt: Prompt | None = field(default=None, repr=False)
+    reply: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

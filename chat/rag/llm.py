@@ -226,8 +226,11 @@ class _Call:
             attempts=self.attempts,
             finish_reason="cancelled" if is_cancelled else attempt.reading.finish_reason,
             request_id=attempt.request_id,
+            response_id=attempt.reading.response_id,
             response_model=attempt.reading.response_model,
             error_code=error_code,
+            prompt=self.request.prompt,
+            reply=attempt.reading.generated,
         )
         logger.info(
             "llm call model=%s purpose=%s attempts=%d seconds=%.3f finish=%s error=%s request_id=%s",

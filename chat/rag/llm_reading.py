@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from chat.rag.config import Usage
 
 THINK_START, THINK_END = "<think>", "</think>"
+RESPONSE_ID_MAX_CHARS = 200  # as many as are stored
 
 
 class MalformedChunkError(ValueError):
@@ -65,6 +66,7 @@ class Reading:
     usage: Usage | None = None  # as the server counted
     finish_reason: str = ""
     response_model: str = ""
+    response_id: str = ""  # as the server named what it wrote
     is_ended: bool = False  # the model said that it is done; a stream that stops without it was cut off
     _think: ThinkFilter = field(default_factory=ThinkFilter)
     _pieces: list[str] = field(default_factory=list)
@@ -83,6 +85,8 @@ class Reading:
         self.usage = self.usage if usage is None else usage
         if isinstance(model := chunk.get("model"), str):
             self.response_model = model
+        if not self.response_id and isinstance(name := chunk.get("id"), str):
+            self.response_id = name[:RESPONSE_ID_MAX_CHARS]
         choices = chunk.get("choices")
         if not choices and (usage is not None or choices == []):
             self.is_ended = self.is_ended or usage is not None

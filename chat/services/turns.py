@@ -128,7 +128,7 @@ def finish_turn(
         calls = LLMCall.objects.bulk_create([_call_row(turn.pk, call) for call in result.calls])
         if turn.origin != Origin.SYNTHETIC:
             spend(calls, turn=turn)
-        transaction.on_commit(partial(_announce, turn))
+        transaction.on_commit(partial(_announce, turn, () if forget else result.calls))
     logger.info(
         "turn finished",
         extra={
@@ -213,13 +213,14 @@ def beat(name: str) -> None:
     Heartbeat.objects.update_or_create(name=name, defaults={"beat_at": timezone.now()})
 
 
-def _announce(turn: Turn) -> None:
+def _announce(turn: Turn, calls: Sequence[CallData] = ()) -> None:
     turn_finished.send_robust(
         sender=Turn,
         turn_id=turn.pk,
         conversation_id=turn.conversation_id,
         status=turn.status,
         origin=turn.origin,
+        calls=calls,
     )
 
 
@@ -287,6 +288,7 @@ def _call_row(turn_id: int | None, call: CallData, origin: str | None = None, us
         attempts=call.attempts,
         finish_reason=call.finish_reason,
         request_id=call.request_id,
+        response_id=call.response_id,
         error_code=call.error_code,
         **usage,
     )

@@ -150,6 +150,7 @@ CALL = {
     "attempts": _count(SMALL),
     "finish_reason": _text(40),
     "request_id": _text(200),
+    "response_id": _text(200),
     "error_code": _text(40),
     "created_at": TIME,
 }

@@ -1,5 +1,6 @@
 """A call to a model as it is sent: its span, and what tells one kind of call from another."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from urllib.parse import urlsplit
@@ -39,6 +40,7 @@ class Call:
     attempts: int
     finish_reason: str
     request_id: str
+    response_id: str
     error_code: str
 
 
@@ -64,8 +66,16 @@ def made_call(call: CallData) -> Call:
         attempts=call.attempts,
         finish_reason=call.finish_reason,
         request_id=call.request_id,
+        response_id=call.response_id,
         error_code=call.error_code,
     )
+
+
+def response_ids(turn_ids: Iterable[int]) -> dict[int, str]:
+    """Return by turn the id of what its model wrote, which is what scores and votes are of; no entry where no model
+    answered. One query."""
+    calls = LLMCall.objects.filter(turn_id__in=turn_ids, purpose=Purpose.ANSWER.value, error_code="").order_by("pk")
+    return {call.turn_id: call.response_id for call in calls.only("turn_id", "response_id") if call.turn_id}
 
 
 def kind_of(call: Call) -> dict[str, str | int | bool]:
@@ -135,6 +145,7 @@ def _attributes(call: Call) -> dict[str, AttributeValue]:
             **tokens,
             names.PROMPT_NAME: call.prompt_name,
             names.REQUEST_STREAM: True if is_chat else None,
+            names.RESPONSE_ID: call.response_id,
             names.FINISH_REASONS: [call.finish_reason] if call.finish_reason else None,
             names.TIME_TO_FIRST_CHUNK: call.first_token_seconds,
             names.ATTEMPTS: call.attempts,

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from chat.models import Feedback, Turn
 from monitoring.telemetry import names
-from monitoring.telemetry.calls import known
+from monitoring.telemetry.calls import known, response_ids
 from monitoring.telemetry.jobs import GivenFeedback
 from monitoring.telemetry.outlet import Outlet
 from monitoring.telemetry.places import place_of
@@ -17,7 +17,7 @@ WITHDRAWN = (None, "withdrawn")
 
 
 def send_feedback(job: GivenFeedback, outlet: Outlet) -> None:
-    """Send a vote as it was given; reasons and comment as they are stored. At most two queries."""
+    """Send a vote as it was given; reasons and comment as they are stored. At most three queries."""
     turn = Turn.objects.filter(pk=job.turn_id).first()
     if turn is None or outlet.events is None:
         return
@@ -31,6 +31,7 @@ def send_feedback(job: GivenFeedback, outlet: Outlet) -> None:
             names.CONVERSATION: str(turn.conversation_id),
             names.TURN_ID: turn.pk,
             names.ORIGIN: turn.origin,
+            names.RESPONSE_ID: response_ids([turn.pk]).get(turn.pk),
             names.SCORE_SOURCE: SOURCE,
             names.FEEDBACK_REASONS: stored.reasons if stored and stored.reasons else None,
             names.EXPLANATION: stored.comment if stored and settings.TELEMETRY_WITH_TEXT else None,

@@ -1,4 +1,5 @@
-"""What the telemetry thread is told of: ids of what is stored, and the calls that a verdict took."""
+"""What the telemetry thread is told of: ids of what is stored, and the calls that an answer or a verdict took. Calls
+are told of because their texts are not stored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,9 +9,10 @@ from chat.rag.config import LLMCall
 
 @dataclass(frozen=True, slots=True)
 class FinishedTurn:
-    """A turn ended, in whatever way."""
+    """A turn ended, in whatever way. `calls`: what this process remembers of its calls, in the order of their rows."""
 
     turn_id: int
+    calls: Sequence[LLMCall] = ()
 
 
 @dataclass(frozen=True, slots=True)

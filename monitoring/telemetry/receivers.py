@@ -1,6 +1,7 @@
 """Ears of telemetry: what is announced is handed over to the thread, where telemetry is on."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -17,9 +18,9 @@ from monitoring.telemetry.sending import hand_over, start
 
 
 @receiver(turn_finished, sender=Turn, dispatch_uid="telemetry.turn_finished")
-def on_turn_finished(*, turn_id: int, **kwargs: Any) -> None:
+def on_turn_finished(*, turn_id: int, calls: Sequence[CallData] = (), **kwargs: Any) -> None:
     if settings.TELEMETRY_SIGNALS:
-        hand_over(FinishedTurn(turn_id))
+        hand_over(FinishedTurn(turn_id, calls if settings.TELEMETRY_WITH_TEXT else ()))
 
 
 @receiver(calls_recorded, sender=LLMCall, dispatch_uid="telemetry.calls_recorded")
@@ -33,7 +34,13 @@ def on_scores_written(
     *, score_ids: Sequence[int], calls: Mapping[int, Sequence[CallData]] | None = None, **kwargs: Any
 ) -> None:
     if settings.TELEMETRY_SIGNALS:
-        hand_over(WrittenScores(score_ids, calls or {}))
+        kept = {score_id: [_kept(call) for call in made] for score_id, made in (calls or {}).items()}
+        hand_over(WrittenScores(score_ids, kept))
+
+
+def _kept(call: CallData) -> CallData:
+    """Return a call without texts where none are sent: many may wait in line."""
+    return call if settings.TELEMETRY_WITH_TEXT else replace(call, prompt=None, reply="")
 
 
 @receiver(feedback_given, sender=Feedback, dispatch_uid="telemetry.feedback_given")

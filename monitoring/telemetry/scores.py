@@ -10,8 +10,8 @@ from opentelemetry.util.types import AttributeValue
 
 from chat.rag.config import LLMCall
 from monitoring.models import Score
-from monitoring.telemetry import names
-from monitoring.telemetry.calls import known, made_call, nanoseconds, send_call
+from monitoring.telemetry import names, texts
+from monitoring.telemetry.calls import known, made_call, nanoseconds, response_ids, send_call
 from monitoring.telemetry.jobs import WrittenScores
 from monitoring.telemetry.outlet import Outlet, Tracing
 from monitoring.telemetry.places import place_of
@@ -20,8 +20,9 @@ UNSCORED = "unscored"
 
 
 def send_scores(job: WrittenScores, outlet: Outlet) -> None:
-    """Send scores that were written. One query."""
+    """Send scores that were written. Two queries."""
     rows = Score.objects.filter(pk__in=job.score_ids).select_related("turn", "judge_version").order_by("pk")
+    replies = response_ids({score.turn_id for score in rows}) if outlet.events else {}
     for score in rows:
         calls = job.calls.get(score.pk, ())
         if outlet.tracing and score.source == Score.Source.JUDGE and score.duration_seconds is not None:
@@ -31,7 +32,7 @@ def send_scores(job: WrittenScores, outlet: Outlet) -> None:
                 timestamp=nanoseconds(score.updated_at.timestamp()),
                 context=place_of(score.turn).inside(outlet.sampler),
                 event_name=names.EVALUATION_RESULT,
-                attributes=_event_attributes(score, calls),
+                attributes=_event_attributes(score, calls) | known({names.RESPONSE_ID: replies.get(score.turn_id)}),
             )
 
 
@@ -50,8 +51,10 @@ def _send_judge(score: Score, calls: Sequence[LLMCall], tracing: Tracing) -> Non
         span.set_status(Status(StatusCode.ERROR))
     inside = set_span_in_context(span, Context())
     about: dict[str, AttributeValue] = {names.CONVERSATION: str(score.turn.conversation_id)}
+    with_text = settings.TELEMETRY_WITH_TEXT and score.turn.question  # else the user deleted it
     for call in calls:
-        start = send_call(tracing.tracer, made_call(call), around=inside, start=start, more=about)
+        more = {**about, **texts.of_call(call)} if with_text else about
+        start = send_call(tracing.tracer, made_call(call), around=inside, start=start, more=more)
     span.end(end)
 
 

@@ -5,7 +5,7 @@ Only seconds are stored of a stage, not when it began. Stages follow each other,
 ended; what lies between them is less than a few milliseconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -14,9 +14,11 @@ from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_contex
 from opentelemetry.util.types import AttributeValue
 
 from chat.models import Hit, LLMCall, Turn
+from chat.rag.config import LLMCall as CallData
 from chat.rag.config import Purpose
 from monitoring.telemetry import names, texts
 from monitoring.telemetry.calls import known, model_attributes, nanoseconds, send_call, stored_call
+from monitoring.telemetry.jobs import FinishedTurn
 from monitoring.telemetry.outlet import Outlet, Tracing
 from monitoring.telemetry.places import ROOT_NAME, place_of
 
@@ -27,10 +29,10 @@ ANSWERING = (Purpose.ANSWER, Purpose.REWRITE, Purpose.RERANK, Purpose.EMBEDDING)
 ALL_COLLECTIONS = "all"
 
 
-def send_turn(turn_id: int, outlet: Outlet) -> None:
-    """Send a finished turn. Three queries, and what rebuilding its prompt takes where text is sent."""
+def send_turn(job: FinishedTurn, outlet: Outlet) -> None:
+    """Send a finished turn. Three queries."""
     turns = Turn.objects.select_related("conversation", "config__embedder")
-    turn = turns.filter(pk=turn_id).first()
+    turn = turns.filter(pk=job.turn_id).first()
     if turn is None:
         return
     calls = [*turn.calls.filter(purpose__in=ANSWERING, origin__isnull=True).order_by("pk")]
@@ -39,7 +41,7 @@ def send_turn(turn_id: int, outlet: Outlet) -> None:
         for call in calls:
             outlet.instruments.count_call(stored_call(call), turn.origin)
     if outlet.tracing:
-        _Trace(turn, calls, outlet.tracing).send()
+        _Trace(turn, calls, outlet.tracing, _remembered(turn, calls, job)).send()
 
 
 def error_type_of(turn: Turn) -> str:
@@ -49,11 +51,20 @@ def error_type_of(turn: Turn) -> str:
     return ""
 
 
+def _remembered(turn: Turn, rows: Sequence[LLMCall], job: FinishedTurn) -> Mapping[int, CallData]:
+    """Return what is remembered of calls by the ids of their rows; nothing where texts are not sent, or where the user
+    deleted them."""
+    if not settings.TELEMETRY_WITH_TEXT or not turn.question or len(rows) != len(job.calls):
+        return {}
+    return {row.pk: call for row, call in zip(rows, job.calls, strict=True)}
+
+
 @dataclass
 class _Trace:
     turn: Turn
     calls: list[LLMCall]
     tracing: Tracing
+    remembered: Mapping[int, CallData]
 
     def send(self) -> None:
         turn, place = self.turn, place_of(self.turn)
@@ -79,7 +90,6 @@ class _Trace:
         self._send_embedding(inside, begins, ends)
         self._send_retrieval(inside, begins, ends)
         around = {"rerank": self._send_rerank(inside, begins, ends)}
-        last_answer = next((call for call in reversed(self.calls) if call.purpose == Purpose.ANSWER), None)
         free_at = dict(begins)
         for row in self.calls:
             stage = _stage_of(row)
@@ -89,8 +99,8 @@ class _Trace:
                 more = known(
                     {names.REQUEST_TEMPERATURE: config.temperature, names.REQUEST_MAX_TOKENS: config.max_output_tokens}
                 )
-                if settings.TELEMETRY_WITH_TEXT and row is last_answer:
-                    more |= texts.of_answer(self.turn, row)
+            if remembered := self.remembered.get(row.pk):
+                more |= texts.of_call(remembered)
             free_at[stage] = send_call(
                 self.tracing.tracer,
                 stored_call(row),

@@ -13,7 +13,7 @@ def work_on(job: Job, outlet: Outlet) -> None:
     """Send what a job tells of, by the signals that are on."""
     match job:
         case FinishedTurn():
-            send_turn(job.turn_id, outlet)
+            send_turn(job, outlet)
         case RecordedCalls():
             count_calls(job, outlet)
         case WrittenScores():
