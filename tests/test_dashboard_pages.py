@@ -6,12 +6,14 @@ from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
+from django.template.defaultfilters import filesizeformat
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from monitoring.reports import Filters, read
 from tests.dashboard_world import DAY, INDEX, NOON, ask, page, part, points, tile, world
-from tests.factories import make_collection
+from tests.factories import make_collection, make_document, make_embedding
 
 pytestmark = pytest.mark.django_db
 
@@ -142,8 +144,20 @@ def test_it_costs_few_queries_however_much_there_is(root):
         page(root, **DAY)
 
     assert numbers == {"tiles": 17, "charts": 7, "tables": 18, "all": 41}
-    assert sum(1 for query in queries if "FROM reports." in query["sql"]) == 1  # the models to choose from
-    assert len(queries) <= 17
+    assert sum(1 for query in queries if "FROM reports." in query["sql"]) == 2  # models to choose from, storage
+    assert len(queries) <= 18
+
+
+def test_what_vectors_take_on_disk_is_said_of_each_embedder(root):
+    for chunk in make_document(("Press the green button.", "Press the red button.")).chunks.all():
+        make_embedding(chunk=chunk)
+
+    html = page(root)
+    [row] = read("storage", Filters(NOON, NOON + timedelta(hours=1)))
+
+    cells = re.findall(r'<td class="rs-number" data-label="[^"]*">([^<]*)</td>', html[html.index('id="storage"') :])
+    assert row["table_bytes"] > 0
+    assert cells == ["384", "2", filesizeformat(row["table_bytes"]), filesizeformat(row["index_bytes"])]
 
 
 def test_without_scripts_all_parts_are_on_a_page_of_their_own(root):

@@ -32,6 +32,7 @@ from monitoring.dashboard.tables import COLUMNS, GROUPS, group_table, purpose_ro
 from monitoring.dashboard.tiles import tiles
 from monitoring.dashboard.words import spoken_range
 from monitoring.dashboard.zones import zone_of
+from monitoring.reports import read
 
 WHOLE = "whole"
 FOLDER = "admin/monitoring/dashboard"
@@ -74,6 +75,7 @@ def first_page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "whole_query": whole_query(choice),
         "demo": demo_context(request),
         "knowledge_cards": knowledge_cards(request),
+        "storage": read("storage", choice.filters) if request.user.has_perm("chat.view_document") else [],
         **whole,
     }
 
