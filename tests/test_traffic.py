@@ -194,6 +194,10 @@ def test_removal_by_age_leaves_what_is_newer(knowledge):
     assert synthetic().count() == 40
     assert get_user_model().objects.filter(username="synthetic-0001").exists()
 
+    out = StringIO()
+    call_command("simulate_traffic", "--remove", "--older-than", "10", stdout=out)
+    assert "no synthetic traffic to remove, idle for 10 days or more." in out.getvalue()
+
 
 def test_truth_file_tells_when_a_figure_is_off(knowledge, tmp_path):
     path = tmp_path / "truth.json"

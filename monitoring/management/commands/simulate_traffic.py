@@ -113,7 +113,8 @@ class Command(RunsCommand):
         with _bar(None) as bar:
             removed = remove_synthetic(before=before, on_turns=bar.update)
         if not removed:
-            return "There was no synthetic traffic to remove."
+            idle = "" if days is None else f", idle for {days} days or more"
+            return f"There was no synthetic traffic to remove{idle}."
         return "Removed " + ", ".join(f"{count:,} {name}" for name, count in removed.items()) + "."
 
 
