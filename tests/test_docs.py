@@ -22,6 +22,7 @@ OTHER_VARIABLES = {
     "GROQ_API_KEY",
     "RAGSITE_TEST_DATA",
     "RAGSITE_TEST_SLOW_BROWSER",
+    "OPENAI_SETTINGS",  # of the program, not of its environment
 }
 VARIABLE = re.compile(r"\b(?:RAGSITE|LLM|OPENAI|OLLAMA|OIDC|EMAIL|DATABASE)_[A-Z0-9_]*[A-Z0-9]\b")
 READERS = {"str", "bool", "int", "float", "list", "log_level", "dj_db_url", "dj_email_url", "get"}

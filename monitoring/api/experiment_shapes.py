@@ -66,7 +66,7 @@ class ExperimentSerializer(serializers.ModelSerializer[Experiment]):
     variants = VariantSerializer(many=True)
     guardrails = GuardrailSerializer(many=True)
     collections: Any = serializers.PrimaryKeyRelatedField(many=True, read_only=True)
-    groups: Any = serializers.SlugRelatedField("name", many=True, read_only=True)
+    groups: Any = serializers.SlugRelatedField(slug_field="name", many=True, read_only=True)
     winner = serializers.IntegerField(source="winner_id", allow_null=True)
     justified_by = serializers.IntegerField(source="justified_by_id", allow_null=True)
 
@@ -134,13 +134,20 @@ class DraftSerializer(serializers.ModelSerializer[Experiment]):
     smallest_effect = serializers.FloatField(
         min_value=0, help_text="The smallest difference worth knowing, in the KPI's own unit (0.03: three points)."
     )
-    variants = NewVariantSerializer(many=True, min_length=2, max_length=MOST_VARIANTS)
-    guardrails = NewGuardrailSerializer(many=True, required=False, default=list, max_length=len(KPIS))
+    # The stubs do not know what a list of objects takes.
+    variants = NewVariantSerializer(many=True, min_length=2, max_length=MOST_VARIANTS)  # type: ignore[call-arg] # see above
+    guardrails = NewGuardrailSerializer(  # type: ignore[call-arg] # see above
+        many=True, required=False, default=list, max_length=len(KPIS)
+    )
     collections = serializers.PrimaryKeyRelatedField(
         many=True, required=False, queryset=Collection.objects.all(), help_text="Conversations on these. None: all."
     )
     groups = NamedField(
-        "name", many=True, required=False, queryset=Group.objects.all(), help_text="Members of these. None: everybody."
+        slug_field="name",
+        many=True,
+        required=False,
+        queryset=Group.objects.all(),
+        help_text="Members of these. None: everybody.",
     )
     justified_by = serializers.PrimaryKeyRelatedField(
         required=False,
