@@ -16,8 +16,8 @@ from typing import Any, Self
 
 
 class RagsiteError(Exception):
-    """What the site refused, or could not do. `code` stays the same for programs; `errors` names fields; `turn` is the
-    id of a turn without an answer."""
+    """What the site refused, or could not do. `code` stays the same for programs, and is "connection" where the site
+    was not reached; `errors` names fields; `turn` is the id of a turn without an answer."""
 
     def __init__(self, problem: Mapping[str, Any]) -> None:
         super().__init__(f"{problem.get('detail', '')} ({problem.get('code', '')})")
@@ -148,6 +148,9 @@ class Ragsite:
         except urllib.error.HTTPError as error:
             with error:
                 raise RagsiteError(_problem(error.code, error.read())) from error
+        except urllib.error.URLError as error:
+            problem = {"status": 0, "code": "connection", "detail": f"{self._base} was not reached: {error.reason}"}
+            raise RagsiteError(problem) from error
         return response
 
 

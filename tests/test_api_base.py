@@ -13,7 +13,7 @@ from chat.models import ApiToken, ApiUse, Collection, KeptReply
 from chat.services.api_use import sweep_api
 from chat.services.tokens import make_token, revoke_token
 from tests.api_clients import api_client, secret_of
-from tests.factories import make_collection
+from tests.factories import make_collection, make_conversation, make_turn
 
 pytestmark = pytest.mark.django_db
 COLLECTIONS = "/api/v1/collections/"
@@ -271,3 +271,25 @@ def test_wrong_address_is_told_to_forms_without_their_token_too(alice):
     client.force_login(alice)
 
     assert_problem(client.post("/api/v1/collections/null/"), 404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["turns", "conversations", "documents", "pipeline-configs", "model-prices"])
+def test_filter_that_there_is_not_is_refused_with_those_there_are(staff, path):
+    [error] = assert_problem(api_client(staff).get(f"/api/v1/{path}/", {"colour": "red"}), 400, "invalid")["errors"]
+
+    assert error["field"] == "colour"
+    assert "cursor, " in error["detail"]
+
+
+def test_choice_that_there_is_not_is_refused_with_those_there_are(staff):
+    turn, client = make_turn(conversation=make_conversation(user=staff)), api_client(staff)
+    body = {"value": -1, "reasons": ["TOO_LONG", "BORING"]}
+
+    [of_query] = assert_problem(client.get("/api/v1/turns/", {"origin": "MOON"}), 400, "invalid")["errors"]
+    [of_list] = assert_problem(client.put(f"/api/v1/turns/{turn.pk}/feedback/", body, format="json"), 400, "invalid")[
+        "errors"
+    ]
+
+    assert of_query["detail"] == '"MOON" is not a valid choice. There are USER, API, EVALUATION, SYNTHETIC.'
+    assert (of_list["field"], of_list["code"]) == ("reasons.1", "invalid_choice")
+    assert of_list["detail"].endswith("There are INACCURATE, INCOMPLETE, NOT_RELEVANT, TOO_LONG, HARMFUL, OTHER.")

@@ -112,6 +112,19 @@ def test_who_may(alice, config):
     assert_problem(viewer.patch(f"{CONFIGS}{config.pk}/", {"top_k": 8}, format="json"), 403, "permission_missing")
 
 
+def test_configs_are_found_by_name_and_as_the_default(staff, config):
+    other = make_config(name="other")
+    client = api_client(staff)
+
+    def ids(**query):
+        return [one["id"] for one in client.get(CONFIGS, query).json()["results"]]
+
+    assert ids(name="other") == [other.pk]
+    assert ids(is_default="true") == list(PipelineConfig.objects.filter(is_default=True).values_list("pk", flat=True))
+    [error] = assert_problem(client.get(CONFIGS, {"default": "true"}), 400, "invalid")["errors"]
+    assert (error["field"], "is_default" in error["detail"]) == ("default", True)
+
+
 def test_models_and_embedders_are_for_everybody_and_prices_are_not(alice, staff, config):
     ModelPrice.objects.create(
         model="fake/default",

@@ -125,3 +125,13 @@ def test_only_who_may_export_and_read_turns_may(operator, alice):
         "operator with another scope": [403, 403, 403],
         "operator": [200, 200, 204],
     }
+
+
+@pytest.mark.parametrize(
+    ("body", "field"), [({"format": "csv"}, "format"), ({"filters": {"orign": "API"}}, "filters.orign")]
+)
+def test_mistyped_field_is_refused_and_nothing_is_exported(operator, body, field):
+    response = api_client(operator, ["admin"]).post(EXPORTS, body, format="json")
+
+    assert (response.status_code, [error["field"] for error in response.json()["errors"]]) == (400, [field])
+    assert not Export.objects.exists()

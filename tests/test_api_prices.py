@@ -71,6 +71,7 @@ def test_next_price_stands_beside_the_earlier_one(client):
         ({"output_usd_per_million": "9999999"}, "output_usd_per_million"),
         ({"cached_input_usd_per_million": -1}, "cached_input_usd_per_million"),
         ({"valid_from": "tomorrow"}, "valid_from"),
+        ({"valid_from": "0001-01-01T00:00:00Z"}, "valid_from"),
     ],
 )
 def test_price_that_cannot_be_is_refused_by_field(client, changes, field):

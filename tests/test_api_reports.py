@@ -66,7 +66,7 @@ def test_csv_has_the_same_figures(client):
 @pytest.mark.parametrize(
     ("name", "query", "field", "told"),
     [
-        ("turns", {"by": "moon"}, "", "collection"),
+        ("turns", {"by": "moon"}, "by", "collection"),
         ("turns", {"measure": "total"}, "measure", "turns has no measure"),
         ("latency", {"measure": "moon"}, "measure", "moon"),
         ("turns", {"step": "5"}, "step", "60"),

@@ -54,3 +54,10 @@ def test_client_asks_streams_lists_searches_votes_and_says_what_failed(ragsite, 
     with pytest.raises(RagsiteError) as refused:
         ragsite.ask("")
     assert (refused.value.status, refused.value.errors[0]["field"]) == (400, "question")
+
+
+def test_client_says_that_the_site_was_not_reached():
+    with pytest.raises(RagsiteError, match="was not reached") as failed:
+        Ragsite("http://127.0.0.1:1", token="x").ask("How is the pump started?")
+
+    assert (failed.value.status, failed.value.code, failed.value.turn) == (0, "connection", None)

@@ -17,7 +17,7 @@ from chat.api.fields import FIELDS
 from chat.api.history import note_addition, note_change
 from chat.api.named import NamedField
 from chat.api.problems import ConflictError
-from chat.api.view import ApiView, checked
+from chat.api.view import ApiView, checked, filters
 from chat.models import Embedder, PipelineConfig
 from chat.models.api import Scope
 from chat.services.config_changes import ConfigFixedError, ConfigValuesError, change_config
@@ -66,15 +66,25 @@ class ConfigSerializer(serializers.ModelSerializer[PipelineConfig]):
         read_only_fields = ["name", "version", "is_default", "is_offered"]
 
 
+class ConfigFilters(serializers.Serializer[Any]):
+    """Which configs."""
+
+    name = serializers.CharField(required=False, help_text="All versions of one.")
+    is_default = serializers.BooleanField(required=False, help_text="true: the one that answers.")
+
+
 class Configs(ApiView):
     """Pipeline configs."""
 
     access = {"GET": Access(Scope.READ, VIEW)}
 
-    @extend_schema(operation_id="list_pipeline_configs", parameters=[FIELDS], responses=ConfigSerializer(many=True))
+    @extend_schema(
+        operation_id="list_pipeline_configs", parameters=[ConfigFilters, FIELDS], responses=ConfigSerializer(many=True)
+    )
     def get(self, request: Request) -> Response:
         """List all configs and their versions, the newest first."""
-        return self.page(request, _configs(), ConfigSerializer, ordering="-pk")
+        configs = _configs().filter(**filters(ConfigFilters, request))
+        return self.page(request, configs, ConfigSerializer, ordering="-pk")
 
 
 class OneConfig(ApiView):

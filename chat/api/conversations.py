@@ -135,7 +135,7 @@ class ConversationExport(ApiView):
     )
     def get(self, request: Request, conversation_id: UUID) -> HttpResponseBase:
         """Return the transcript with its sources, to take along."""
-        form = filters(ExportFilters, request).get("format") or ""
+        form = filters(ExportFilters, request, also=frozenset()).get("format") or ""
         conversation = own_conversation(request, conversation_id)
         if form == "markdown" or (not form and wants(request, MarkdownRenderer)):
             return HttpResponse(conversation_as_markdown(conversation), content_type="text/markdown; charset=utf-8")

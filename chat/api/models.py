@@ -1,5 +1,6 @@
 """Models that can answer, embedders, and the prices that administrators set."""
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -67,6 +68,11 @@ class ModelPriceSerializer(serializers.ModelSerializer[ModelPrice]):
             "cached_input_usd_per_million",
             "valid_from",
         ]
+
+    def validate_valid_from(self, value: datetime) -> datetime:
+        if not 1970 <= value.year <= 2200:
+            raise ValidationError("Years from 1970 to 2200 are possible.")
+        return value
 
     def validate_model(self, value: str) -> str:
         provider, _, name = value.partition("/")

@@ -78,7 +78,7 @@ class Search(ApiView):
     def get(self, request: Request) -> Response:
         """Find the chunks that may answer a question: the search of the default config, without its further stages
         (phrasings, re-ranking)."""
-        return _found(request, filters(SearchQuery, request))
+        return _found(request, filters(SearchQuery, request, also=frozenset()))
 
     @extend_schema(operation_id="search_by_post", request=SearchQuery, responses=FoundSerializer)
     def post(self, request: Request) -> Response:

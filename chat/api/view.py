@@ -4,19 +4,23 @@ A view is one address; each of its methods is one operation with its entry in `a
 serializers. What is read and written goes through the same querysets and services as in the pages.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
+from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer, Serializer
+from rest_framework.serializers import BaseSerializer, ChoiceField, Serializer
 from rest_framework.views import APIView
 
 from chat.api.access import Access
 from chat.api.fields import leave_out, only_asked
 from chat.api.pages import Pages
+
+# Of all lists.
+OF_PAGES = frozenset({"cursor", "limit", "fields"})
 
 
 class ApiView(APIView):
@@ -58,10 +62,43 @@ class ApiView(APIView):
 def checked(serializer: type[Serializer[Any]], data: Any, **options: Any) -> dict[str, Any]:
     """Return what was sent as the serializer reads it; raises ValidationError, which becomes a 400 with the fields."""
     read = serializer(data=data, **options)
-    read.is_valid(raise_exception=True)
+    if not read.is_valid():
+        raise ValidationError(with_choices(read, read.errors))
     return dict(read.validated_data)
 
 
-def filters(serializer: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    """Return the query parameters that were sent, as the serializer reads them; errors as of `checked`."""
-    return checked(serializer, request.query_params.dict())
+def with_choices(field: Any, errors: Any) -> Any:
+    """Return the errors of a field, or of a serializer, in which one that only says "not a valid choice" also says what
+    may be chosen."""
+    if isinstance(errors, Mapping):
+        inner = getattr(field, "fields", {})
+        child = getattr(field, "child", None)
+        return {name: with_choices(inner.get(name, child), error) for name, error in errors.items()}
+    if not isinstance(errors, list):
+        return errors
+    if any(isinstance(error, Mapping) for error in errors):
+        return [with_choices(getattr(field, "child", None), error) for error in errors]
+    choices = ", ".join(map(str, field.choices)) if isinstance(field, ChoiceField) else ""
+    return [
+        ErrorDetail(f"{error} There are {choices}.", error.code)
+        if choices and getattr(error, "code", "") == "invalid_choice"
+        else error
+        for error in errors
+    ]
+
+
+def filters(serializer: type[Serializer[Any]], request: Request, *, also: frozenset[str] = OF_PAGES) -> dict[str, Any]:
+    """Return the query parameters that were sent, as the serializer reads them; errors as of `checked`, and for those
+    that neither it nor `also` has."""
+    given = request.query_params.dict()
+    known = set(serializer().fields)
+    refuse_unknown(given, known | also)
+    return checked(serializer, {name: value for name, value in given.items() if name in known})
+
+
+def refuse_unknown(given: Iterable[str], known: Set[str]) -> None:
+    """Raise ValidationError for parameters that there are not: a filter that is mistyped would show what nobody asked
+    for."""
+    if unknown := sorted(set(given) - known):
+        names = ", ".join(sorted(known))
+        raise ValidationError(dict.fromkeys(unknown, f"Nothing is asked for by this name; there are {names}."))

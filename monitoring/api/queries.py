@@ -7,10 +7,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
-from chat.api.view import checked
+from chat.api.view import OF_PAGES, checked, refuse_unknown
 from chat.models import Collection, PipelineConfig
-
-OF_PAGES = frozenset({"cursor", "limit", "fields"})
 
 
 class RangeQuery(serializers.Serializer[Any]):
@@ -51,7 +49,5 @@ def asked(request: Request, serializer: type[serializers.Serializer[Any]], *, al
     A value that is left empty is not asked for."""
     given = {name: value for name, value in request.query_params.items() if value != ""}
     known = set(serializer().fields)
-    if unknown := sorted(set(given) - known - also):
-        names = ", ".join(sorted(known | also))
-        raise ValidationError(dict.fromkeys(unknown, f"Nothing is asked for by this name; there are {names}."))
+    refuse_unknown(given, known | also)
     return checked(serializer, {name: value for name, value in given.items() if name in known})

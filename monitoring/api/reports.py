@@ -148,6 +148,9 @@ def _check_shape(report: Report, query: dict[str, Any]) -> None:
     if useless := sorted(set(query) - allowed):
         known = f"It knows {', '.join(sorted(allowed))}." if allowed else "It is as things stand, without filters."
         raise ValidationError({name: f"{report.name} has no {name}. {known}" for name in useless})
+    if (by := query.get("by", "")) and by not in report.groupings:
+        known = f"There are {', '.join(filter(None, report.groupings))}." if any(report.groupings) else "It has none."
+        raise ValidationError({"by": f'{report.name} has no groups by "{by}". {known}'})
 
 
 def _filters(query: dict[str, Any]) -> Filters:
