@@ -58,6 +58,16 @@ def test_turn_has_what_was_found_asked_paid_and_said(operator, alice):
     assert (whole["review"], whole["corrections"]) == (None, {})
 
 
+def test_score_of_a_program_was_given_by_no_judge(operator):
+    turn = make_turn()
+    written = api_client(operator, ["score"]).post(
+        "/api/v1/scores/", {"turn": turn.pk, "name": "tone", "value": 0.5}, format="json"
+    )
+
+    assert written.status_code == 201
+    assert [(one["name"], one["judged_by"]) for one in shown(operator, turn)["scores"]] == [("tone", None)]
+
+
 def test_as_many_queries_for_a_full_turn_as_for_a_bare_one(operator, django_assert_max_num_queries):
     turn = make_turn()
     for number in range(3):

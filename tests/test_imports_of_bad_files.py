@@ -27,16 +27,16 @@ def write(folder: Path, data: bytes) -> str:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "is empty"),
-        (b"\n \n", "is empty"),
-        (PICTURE, "is no text"),
-        (gzip.compress(TEXT.encode()), "is compressed; unpack it first"),
-        (TEXT.encode("utf-16"), "save it as UTF-8"),
-        (json.dumps([LINE]).encode(), "one object a line"),
-        (json.dumps([LINE], indent=2).encode(), "one object a line"),
-        (json.dumps(LINE, indent=2).encode(), "one object a line"),
-        (b"question,answer\nWhen?,At nine.\n", "it begins with “question,answer”"),
-        ("Fragen über Öffnungszeiten\n".encode("latin-1"), "is no JSONL"),
+        pytest.param(b"", "is empty", id="nothing"),
+        pytest.param(b"\n \n", "is empty", id="blanks"),
+        pytest.param(PICTURE, "is no text", id="picture"),
+        pytest.param(gzip.compress(TEXT.encode()), "is compressed; unpack it first", id="compressed"),
+        pytest.param(TEXT.encode("utf-16"), "save it as UTF-8", id="utf-16"),
+        pytest.param(json.dumps([LINE]).encode(), "one object a line", id="list"),
+        pytest.param(json.dumps([LINE], indent=2).encode(), "one object a line", id="list-of-lines"),
+        pytest.param(json.dumps(LINE, indent=2).encode(), "one object a line", id="object-of-lines"),
+        pytest.param(b"question,answer\nWhen?,At nine.\n", "it begins with “question,answer”", id="csv"),
+        pytest.param("Fragen über Öffnungszeiten\n".encode("latin-1"), "is no JSONL", id="latin-1"),
     ],
 )
 def test_file_that_is_something_else_is_refused_whole(tmp_path, command, data, reason):

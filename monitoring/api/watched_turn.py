@@ -71,7 +71,9 @@ class WatchedSignalSerializer(serializers.ModelSerializer[ImplicitSignal]):
 class WatchedScoreSerializer(ScoreSerializer):
     """A score, and of a judge's verdict by which version and rule it came and what it took."""
 
-    judged_by = serializers.CharField(source="judge_version", default="", help_text="Judge, version and model.")
+    judged_by = serializers.CharField(
+        source="judge_version", default=None, allow_null=True, help_text="Judge, version and model; empty: no judge."
+    )
     rule = serializers.IntegerField(source="rule_id", allow_null=True)
 
     class Meta(ScoreSerializer.Meta):
