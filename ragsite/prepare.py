@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 from django.conf import settings
@@ -55,7 +56,9 @@ class Prepared:
         if self.made_up_password:
             who = f"{name}, password {self.made_up_password} (shown this once)"
         else:
-            who = f"{name} (forgot the password? .venv/bin/python manage.py changepassword {name})"
+            # In a container, or under a Python of one's own, there is no .venv.
+            python = ".venv/bin/python" if Path(sys.prefix) == settings.BASE_DIR / ".venv" else "python"
+            who = f"{name} (forgot the password? {python} manage.py changepassword {name})"
         offline = self.model == OFFLINE_MODEL
         answers = (
             "quoted from the documents; no model is set up (.env.example says how)" if offline else f"by {self.model}"
