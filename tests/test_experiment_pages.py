@@ -10,7 +10,7 @@ from chat.models import PipelineConfig
 from monitoring.experiments.drafts import GuardrailDraft
 from monitoring.experiments.lifecycle import pin, stop
 from monitoring.experiments.looks import look
-from monitoring.models import Experiment, Pin
+from monitoring.models import Experiment, ExperimentLook, Pin
 from tests.compared_answers import make_comparison
 from tests.experiment_traffic import START, Unit, make_started, meet
 from tests.experimented import make_draft, variant
@@ -237,6 +237,22 @@ def test_chart_shows_each_look_and_the_same_as_a_table(admin):
     assert "at all looks: +" in html
     assert "Thumbs-up rate: B less A" in html
     assert "Total time: B less A" in _html(admin, experiment.get_absolute_url(), kpi="total_seconds")
+
+
+def test_line_that_leaves_the_chart_is_not_held_at_its_edge(admin):
+    experiment = _won()
+    for days in (3, 6, 9):
+        look(experiment, START + timedelta(days=days))
+    rows = list(ExperimentLook.objects.filter(kpi=experiment.primary_kpi).order_by("looked_at"))
+    for row, difference in zip(rows, (0.4, 0.2, 0.01), strict=True):
+        row.low = row.high = None
+        row.difference = difference
+        row.save()
+
+    drawn = admin.get(experiment.get_absolute_url()).context["charts"][0].drawing
+
+    first, second, last = (float(point.split()[1]) for point in drawn.lines[0].path.removeprefix("M").split("L"))
+    assert first < second < 0 < last < 50
 
 
 def test_too_few_to_compare_is_said_with_the_digits_that_differ(admin):

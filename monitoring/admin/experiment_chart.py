@@ -51,8 +51,13 @@ class Scale:
     last: float
     step: float
 
+    def place(self, value: float) -> float:
+        """Return where a value is, from 0 at the top to 100 at the foot; what is beyond them is not on the canvas."""
+        return 100 * (self.last - value) / (self.last - self.first)
+
     def y(self, value: float) -> float:
-        return min(max(100 * (self.last - value) / (self.last - self.first), 0.0), 100.0)
+        """Return where a value is, or the edge of the canvas that it is beyond."""
+        return min(max(self.place(value), 0.0), 100.0)
 
 
 def charts_of(experiment: Experiment, found: Results, kpi: Kpi) -> list[Chart]:
@@ -99,7 +104,7 @@ def _scale(looks: Sequence[ExperimentLook], effect: float) -> Scale:
     """Take what the last looks need: the first intervals are so wide that nothing else could be told apart."""
     last = [end for end in (looks[-1].low, looks[-1].high, looks[-1].difference) if end is not None]
     wide = NORMAL_LOOK * max((abs(end) for end in last), default=0.0)
-    ends = [abs(end) for look in looks for end in (look.low, look.high) if end is not None]
+    ends = [abs(end) for look in looks for end in (look.low, look.high, look.difference) if end is not None]
     reach = max(min(max(ends, default=0.0), wide), effect, 1e-9)
     power = 10.0 ** math.floor(math.log10(2 * reach / MOST_TICKS))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power * MOST_TICKS >= 2 * reach * (1 - 1e-9))
@@ -155,7 +160,8 @@ def says(kpi: Kpi, look: ExperimentLook) -> str:
 def _line(looks: Sequence[ExperimentLook], places: Sequence[float], scale: Scale) -> Line:
     """Draw the difference; the band holds at all looks."""
     points = [(place, look) for place, look in zip(places, looks, strict=True)]
-    path = "L".join(f"{place:.2f} {scale.y(look.difference or 0.0):.2f}" for place, look in points)
+    # Not held at the edge, or it would be read as a difference that did not change: it leaves the canvas there.
+    path = "L".join(f"{place:.2f} {scale.place(look.difference or 0.0):.2f}" for place, look in points)
     known = [(place, look.low, look.high) for place, look in points if look.low is not None and look.high is not None]
     upper = "L".join(f"{place:.2f} {scale.y(high):.2f}" for place, _, high in known)
     lower = "L".join(f"{place:.2f} {scale.y(low):.2f}" for place, low, _ in reversed(known))
