@@ -18,7 +18,16 @@ from monitoring.metrics import COLLECTORS, SiteCollector
 from monitoring.metrics.families import gauge
 from monitoring.metrics.models import labels_of
 from monitoring.metrics.totals import forget_totals
-from tests.factories import make_call, make_config, make_conversation, make_feedback, make_turn
+from monitoring.reports import Filters, read
+from tests.factories import (
+    make_call,
+    make_chunk,
+    make_config,
+    make_conversation,
+    make_embedding,
+    make_feedback,
+    make_turn,
+)
 from tests.quality_rows import make_verdict, make_version
 from tests.scraped import Scrape
 
@@ -176,6 +185,21 @@ def test_votes_and_verdicts(scrape, traffic):
     assert said.value("ragsite_score_mean", **verdict) == 1.0
     assert said.value("ragsite_score_failing_ratio", **verdict) == 0.0
     assert said.value("ragsite_score_failing_ratio_n", **verdict) == 1
+
+
+def test_vectors_and_what_they_take_are_those_of_the_report(scrape):
+    embedding = make_embedding(chunk=make_chunk())
+    name = embedding.embedder.name
+    now = timezone.now()
+    [row] = [
+        row for row in read("storage", Filters(since=now - timedelta(hours=1), until=now)) if row["embedder"] == name
+    ]
+
+    found = scrape()
+
+    assert found.value("ragsite_vectors", embedder=name) == row["vectors"] == 1
+    assert found.value("ragsite_vector_bytes", embedder=name, part="table") == row["table_bytes"] > 0
+    assert found.value("ragsite_vector_bytes", embedder=name, part="index") == row["index_bytes"]
 
 
 def test_what_is_not_known_is_absent(scrape):

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from monitoring.metrics import alerts, calls, latency, quality, reviewing, saturation, turns
+from monitoring.metrics import alerts, calls, latency, quality, reviewing, saturation, storage, turns
 from monitoring.metrics.families import gauge
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ COLLECTORS: Mapping[str, Collect] = {
     "quality": quality.collect,
     "reviewing": reviewing.collect,
     "saturation": saturation.collect,
+    "storage": storage.collect,
     "alerts": alerts.collect,
 }
 
