@@ -116,7 +116,8 @@ def sign_up(new_context, site):
         context.request.get(address)
         (token,) = (cookie["value"] for cookie in context.cookies() if cookie["name"] == "csrftoken")
         form = {"username": name, "password1": PASSWORD, "password2": PASSWORD, "csrfmiddlewaretoken": token}
-        assert context.request.post(address, form=form, max_redirects=0).status == 302
+        status = context.request.post(address, form=form, max_redirects=0).status
+        assert status == 302, f"no account {name!r}: each test names people of its own"
         page = context.new_page()
         page.goto(site.url)
         return page

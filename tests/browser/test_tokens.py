@@ -13,7 +13,7 @@ def ask_who(site, stranger: BrowserContext, secret: str) -> APIResponse:
 
 
 def test_token_is_made_copied_used_and_revoked(site, sign_up, new_context):
-    page = sign_up("tess", permissions=["clipboard-read", "clipboard-write"])
+    page = sign_up("tokay", permissions=["clipboard-read", "clipboard-write"])
     page.get_by_role("link", name="API tokens").click()
     page.wait_for_url("**/tokens/")
     expect(page.get_by_role("heading", name="You have no token in use")).to_be_visible()
@@ -35,7 +35,7 @@ def test_token_is_made_copied_used_and_revoked(site, sign_up, new_context):
     # Used.
     stranger = new_context()
     response = ask_who(site, stranger, secret)
-    assert (response.status, response.json()["username"]) == (200, "tess")
+    assert (response.status, response.json()["username"]) == (200, "tokay")
     page.reload()
     expect(token).to_contain_text(re.compile(r"Last used \d"))
 
