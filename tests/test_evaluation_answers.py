@@ -3,12 +3,12 @@
 import pytest
 from django.utils import timezone
 
-from chat.models import Document, LLMCall, ModelPrice, PipelineConfig, Turn
+from chat.models import LLMCall, ModelPrice, PipelineConfig, Turn
 from chat.rag.config import Provider
 from chat.services.configs import find_config
 from monitoring.evaluation import runner
 from monitoring.evaluation.report import summarise
-from tests.answer_runs import scores, start
+from tests.answer_runs import scores, start, three_questions
 from tests.factories import make_dataset, make_item
 from tests.fakes import FakeLLM
 from tests.knowledge import make_knowledge
@@ -33,16 +33,7 @@ def config(fake_llm):
 
 @pytest.fixture
 def dataset(config):
-    """Three questions about the manuals."""
-    dataset = make_dataset()
-    for name, question, expected in [
-        ("pump.md", "How is the pump started?", "Press the green button for three seconds."),
-        ("pump.md", "How often is the filter cleaned?", "Every four weeks."),
-        ("valve.md", "How is the valve opened?", "Turn the wheel to the left."),
-    ]:
-        document = Document.objects.get(source_id=name)
-        make_item([document], dataset=dataset, question=question, expected_answer=expected)
-    return dataset
+    return three_questions()
 
 
 def test_each_item_is_a_turn_by_the_pipeline(dataset, config, fake_llm):

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from chat.models import Document, LLMCall, PipelineConfig, Turn
+from chat.models import LLMCall, PipelineConfig, Turn
 from chat.rag.config import LLMCall as CallData
 from chat.rag.config import Provider, Purpose
 from chat.services.configs import find_config
@@ -16,8 +16,7 @@ from monitoring.evaluation.measures.base import Measurement
 from monitoring.evaluation.report import summarise
 from monitoring.evaluation.working import Working
 from monitoring.models import EvaluationRun, ItemScore
-from tests.answer_runs import scores, start
-from tests.factories import make_dataset, make_item
+from tests.answer_runs import scores, start, three_questions
 from tests.fakes import FakeLLM
 from tests.knowledge import make_knowledge
 
@@ -41,16 +40,7 @@ def config(fake_llm):
 
 @pytest.fixture
 def dataset(config):
-    """Three questions about the manuals."""
-    dataset = make_dataset()
-    for name, question, expected in [
-        ("pump.md", "How is the pump started?", "Press the green button for three seconds."),
-        ("pump.md", "How often is the filter cleaned?", "Every four weeks."),
-        ("valve.md", "How is the valve opened?", "Turn the wheel to the left."),
-    ]:
-        document = Document.objects.get(source_id=name)
-        make_item([document], dataset=dataset, question=question, expected_answer=expected)
-    return dataset
+    return three_questions()
 
 
 class Praise:

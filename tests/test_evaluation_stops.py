@@ -23,7 +23,7 @@ from monitoring.evaluation.pool import work_through
 from monitoring.evaluation.report import summarise
 from monitoring.evaluation.working import Working
 from monitoring.models import EvaluationRun
-from tests.answer_runs import start
+from tests.answer_runs import start, three_questions
 from tests.conftest import ROOT
 from tests.factories import make_dataset, make_item
 from tests.fake_replies import Reply
@@ -50,16 +50,7 @@ def config(fake_llm):
 
 @pytest.fixture
 def dataset(config):
-    """Three questions about the manuals."""
-    dataset = make_dataset()
-    for name, question, expected in [
-        ("pump.md", "How is the pump started?", "Press the green button for three seconds."),
-        ("pump.md", "How often is the filter cleaned?", "Every four weeks."),
-        ("valve.md", "How is the valve opened?", "Turn the wheel to the left."),
-    ]:
-        document = Document.objects.get(source_id=name)
-        make_item([document], dataset=dataset, question=question, expected_answer=expected)
-    return dataset
+    return three_questions()
 
 
 def test_a_failed_item_is_counted_and_asked_again_by_resume(dataset, config, fake_llm):
