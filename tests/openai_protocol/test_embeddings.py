@@ -16,7 +16,7 @@ from tests.api_server import api_server
 from tests.budgeted import make_budget, spend_before
 from tests.factories import LOCAL_EMBEDDER, make_embedder
 from tests.fakes import FakeLLM
-from tests.openai_site import client_of
+from tests.openai_protocol.site import client_of
 
 EMBEDDINGS = "/v1/embeddings"
 

@@ -15,7 +15,7 @@ from tests.api_clients import secret_of
 from tests.api_server import api_server
 from tests.conftest import ROOT
 from tests.fakes import FakeLLM
-from tests.openai_site import GREEN, scripted_site
+from tests.openai_protocol.site import GREEN, scripted_site
 
 SOURCE = ROOT / "tests" / "js"
 INSTALL = ["npm", "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]

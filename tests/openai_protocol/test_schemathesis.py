@@ -11,7 +11,7 @@ from tests.api_clients import secret_of
 from tests.api_server import api_server
 from tests.conftest import ROOT
 from tests.fakes import FakeLLM
-from tests.openai_site import scripted_site
+from tests.openai_protocol.site import scripted_site
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -34,7 +34,7 @@ expected-statuses = ["400", "401", "403", "404", "413", "415", "429"]
 # Each limit of each field, and values of other types.
 [phases.coverage]
 enabled = {with_limits}
-unexpected-methods = []  # tests/test_openai_errors.py tries some
+unexpected-methods = []  # tests/openai_protocol/test_errors.py tries some
 
 [phases.stateful]
 enabled = false

@@ -11,39 +11,13 @@ from django.utils import timezone
 from chat.models import LLMCall, ModelPrice, PipelineConfig, Turn
 from chat.services.configs import default_config
 from tests.api_clients import secret_of
-from tests.api_server import api_server
 from tests.budgeted import make_budget, spend_before
 from tests.experimented import make_experiment, variant
 from tests.factories import make_config
 from tests.fake_replies import Reply
-from tests.fakes import FakeLLM
-from tests.openai_site import GREEN, QUESTION, ask, client_of, say, scripted_site
+from tests.openai_protocol.site import GREEN, QUESTION, ask, client_of, say
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(scope="module")
-def url(django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock(), api_server() as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def server():
-    with FakeLLM() as server:
-        yield server
-
-
-@pytest.fixture
-def llm(settings, server):
-    with scripted_site(settings, server) as llm:
-        yield llm
-
-
-@pytest.fixture
-def client(url, alice, llm):
-    with client_of(url, alice) as client:
-        yield client
 
 
 def test_question_is_answered_and_stored(client, alice, llm):

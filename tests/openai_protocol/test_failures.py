@@ -8,36 +8,10 @@ import pytest
 from django.db import connection
 
 from chat.models import Turn
-from tests.api_server import api_server
 from tests.fake_replies import Reply
-from tests.fakes import FakeLLM
-from tests.openai_site import GREEN, QUESTION, ask, client_of, scripted_site
+from tests.openai_protocol.site import GREEN, QUESTION, ask
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(scope="module")
-def url(django_db_setup, django_db_blocker):
-    with django_db_blocker.unblock(), api_server() as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def server():
-    with FakeLLM() as server:
-        yield server
-
-
-@pytest.fixture
-def llm(settings, server):
-    with scripted_site(settings, server) as llm:
-        yield llm
-
-
-@pytest.fixture
-def client(url, alice, llm):
-    with client_of(url, alice) as client:
-        yield client
 
 
 @pytest.mark.parametrize(
