@@ -38,11 +38,11 @@ django.setup(set_prefix=False)
 django_application = Gate(cast(Application, OneThreadHandler()))
 
 from chat import streaming  # noqa: E402 # imports models, so Django must be set up
-from chat.rag.embed import LOCAL_NAME  # noqa: E402 # likewise
-from chat.rag.embedders import get_embedder  # noqa: E402 # likewise
-from chat.rag.llm_servers import load_client  # noqa: E402 # likewise
-from monitoring.telemetry import sending as telemetry  # noqa: E402 # likewise
-from ragsite.metrics import note_process  # noqa: E402 # likewise
+from chat.rag.embed import LOCAL_NAME  # noqa: E402 # after django.setup()
+from chat.rag.embedders import get_embedder  # noqa: E402 # after django.setup()
+from chat.rag.llm_servers import load_client  # noqa: E402 # after django.setup()
+from monitoring.telemetry import sending as telemetry  # noqa: E402 # after django.setup()
+from ragsite.metrics import note_process  # noqa: E402 # after django.setup()
 
 # How old the gauges of a process may be that is not the one that is asked for metrics.
 NOTE_SECONDS = 5.0

@@ -43,4 +43,4 @@ class LinkedFilter(ListFilter):
 
     def row_words(self) -> str:
         """Return what a person calls the row."""
-        raise NotImplementedError
+        return str(self.row)

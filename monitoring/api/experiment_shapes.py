@@ -134,9 +134,8 @@ class DraftSerializer(serializers.ModelSerializer[Experiment]):
     smallest_effect = serializers.FloatField(
         min_value=0, help_text="The smallest difference worth knowing, in the KPI's own unit (0.03: three points)."
     )
-    # The stubs do not know what a list of objects takes.
-    variants = NewVariantSerializer(many=True, min_length=2, max_length=MOST_VARIANTS)  # type: ignore[call-arg] # see above
-    guardrails = NewGuardrailSerializer(  # type: ignore[call-arg] # see above
+    variants = NewVariantSerializer(many=True, min_length=2, max_length=MOST_VARIANTS)  # type: ignore[call-arg] # stubs know no lists
+    guardrails = NewGuardrailSerializer(  # type: ignore[call-arg] # stubs know no lists
         many=True, required=False, default=list, max_length=len(KPIS)
     )
     collections = serializers.PrimaryKeyRelatedField(

@@ -115,7 +115,7 @@ def fusion_of(choice: Mapping[str, object], start: Fusion) -> Fusion:
     bm25 = {name: value for name, value in choice.items() if name in _BM25}
     rest = {name: value for name, value in choice.items() if name not in _BM25}
     changed: Bm25 = replace(start.bm25, **bm25)  # type: ignore[arg-type] # the values of a space fit their names
-    return replace(start, bm25=changed, **rest)  # type: ignore[arg-type] # likewise
+    return replace(start, bm25=changed, **rest)  # type: ignore[arg-type] # values fit their names
 
 
 def _evolve(trials: Trials, *, start: Fusion, space: Space, max_trials: int, seed: int) -> None:
