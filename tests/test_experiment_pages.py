@@ -56,20 +56,29 @@ def test_chart_shows_each_look_and_the_same_as_a_table(admin):
     assert "Total time: B less A" in html_of(admin, experiment.get_absolute_url(), kpi="total_seconds")
 
 
-def test_line_that_leaves_the_chart_is_not_held_at_its_edge(admin):
+def drawn_line(admin, differences: list[float], last: tuple[float, float] | None) -> list[float]:
+    """Return how far from the top, 0 to 100, the chart's line is at each look; `last`: the interval of the last one."""
     experiment = make_won()
-    for days in (3, 6, 9):
-        look(experiment, START + timedelta(days=days))
-    rows = list(ExperimentLook.objects.filter(kpi=experiment.primary_kpi).order_by("looked_at"))
-    for row, difference in zip(rows, (0.4, 0.2, 0.01), strict=True):
-        row.low = row.high = None
+    for place, difference in enumerate(differences):
+        look(experiment, START + timedelta(days=3 * place + 3))
+        row = ExperimentLook.objects.filter(kpi=experiment.primary_kpi).latest("looked_at")
         row.difference = difference
+        row.low, row.high = last if last and place == len(differences) - 1 else (None, None)
         row.save()
+    [chart] = admin.get(experiment.get_absolute_url()).context["charts"]
+    return [float(point.split()[1]) for point in chart.drawing.lines[0].path.removeprefix("M").split("L")]
 
-    drawn = admin.get(experiment.get_absolute_url()).context["charts"][0].drawing
 
-    first, second, last = (float(point.split()[1]) for point in drawn.lines[0].path.removeprefix("M").split("L"))
+def test_line_that_leaves_the_chart_is_not_held_at_its_edge(admin):
+    first, second, last = drawn_line(admin, [0.4, 0.2, 0.01], (0.0, 0.02))
+
     assert first < second < 0 < last < 50
+
+
+def test_line_without_intervals_is_shown_whole(admin):
+    first, second, last = drawn_line(admin, [0.4, 0.2, 0.01], None)
+
+    assert 0 <= first < second < last < 50
 
 
 def test_too_few_to_compare_is_said_with_the_digits_that_differ(admin):

@@ -101,11 +101,16 @@ def _places(looks: Sequence[ExperimentLook]) -> list[float]:
 
 
 def _scale(looks: Sequence[ExperimentLook], effect: float) -> Scale:
-    """Take what the last looks need: the first intervals are so wide that nothing else could be told apart."""
-    last = [end for end in (looks[-1].low, looks[-1].high, looks[-1].difference) if end is not None]
-    wide = NORMAL_LOOK * max((abs(end) for end in last), default=0.0)
-    ends = [abs(end) for look in looks for end in (look.low, look.high, look.difference) if end is not None]
-    reach = max(min(max(ends, default=0.0), wide), effect, 1e-9)
+    """Take what the last looks need: the first intervals are so wide that nothing else could be told apart. Where there
+    is no interval yet, take what the line needs."""
+    differences = [abs(look.difference) for look in looks if look.difference is not None]
+    ends = [abs(end) for look in looks for end in (look.low, look.high) if end is not None]
+    reach = max(differences, default=0.0)
+    if ends:
+        last = [end for end in (looks[-1].low, looks[-1].high, looks[-1].difference) if end is not None]
+        wide = NORMAL_LOOK * max((abs(end) for end in last), default=0.0)
+        reach = min(max(reach, *ends), wide)
+    reach = max(reach, effect, 1e-9)
     power = 10.0 ** math.floor(math.log10(2 * reach / MOST_TICKS))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power * MOST_TICKS >= 2 * reach * (1 - 1e-9))
     top = step * math.ceil(reach / step - 1e-9)
