@@ -45,6 +45,7 @@ class WatchedCallSerializer(CallSerializer):
             "cached_input_usd_per_million",
             "output_usd_per_million",
             "request_id",
+            "response_id",
             "created_at",
         ]
 
