@@ -126,6 +126,18 @@ def test_variables_that_are_used_exist(board):
 
 
 @EVERY_BOARD
+def test_a_filter_above_a_board_changes_a_panel(board):
+    targets = json.dumps([panel["targets"] for panel in panels(board)])
+    links_of_all = json.dumps(links(board))
+
+    for variable in board["templating"]["list"]:
+        name = variable["name"]
+        is_read = re.search(rf"\$\{{?{name}\b", targets) is not None
+        assert is_read == ("hide" not in variable), name
+        assert is_read or name == "ragsite_url" or f"${{{name}" not in links_of_all
+
+
+@EVERY_BOARD
 def test_fields_that_links_read_are_columns(board):
     for panel, sql in sql_panels(board):
         columns = set(re.findall(r'AS "([^"]+)"', sql))

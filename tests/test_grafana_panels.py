@@ -84,6 +84,18 @@ def test_variables_offer_what_was_asked():
 
 
 @pytest.mark.django_db
+def test_the_board_of_runs_offers_their_configs():
+    started, config = (traffic := make_known_traffic()).run.created_at, traffic.run.config
+    query = next(one["query"] for one in BOARDS["evaluation"]["templating"]["list"] if one["name"] == "config")
+
+    offered = run(query, since=started, until=started + timedelta(hours=1))[1]
+    before = run(query, since=started - timedelta(hours=1), until=started)[1]
+
+    assert offered == [("All", ""), (f"{config.name} v{config.version} ({config.pk})", str(config.pk))]
+    assert before == [("All", "")]
+
+
+@pytest.mark.django_db
 def test_negative_sessions_lead_to_their_conversation():
     traffic = make_known_traffic()
     sql = next(sql for panel, sql in sql_panels(BOARDS["feedback"]) if "went wrong" in panel["title"])

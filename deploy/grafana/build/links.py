@@ -11,18 +11,17 @@ RUN = SITE + "/admin/monitoring/evaluationrun/${__data.fields.run}/change/"
 EXPERIMENT = SITE + "/admin/monitoring/experiment/${__data.fields.id}/change/"
 REVIEWS = f"{SITE}/admin/monitoring/reviewitem/"
 DASHBOARD = f"{SITE}/admin/"
-_RANGE = {
-    "since": "${__from:date:iso}",
-    "until": "${__to:date:iso}",
-    "origin": "${origin}",
-    "collection": "${collection}",
-    "config": "${config}",
-    "model": "${model:percentencode}",
-}
+_RANGE = {"since": "${__from:date:iso}", "until": "${__to:date:iso}", "origin": "${origin}"}
+_FILTERS = {"collection": "${collection}", "config": "${config}", "model": "${model:percentencode}"}
 
 
 def turns(**parameters: str) -> str:
     """Return the address of the turns behind a figure; `parameters` add to the dashboard's filters or replace them."""
+    return turns_of_origin(**(_FILTERS | parameters))
+
+
+def turns_of_origin(**parameters: str) -> str:
+    """The same behind a figure that follows no filter but the origin."""
     return TURNS + "?" + "&".join(f"{key}={value}" for key, value in (_RANGE | parameters).items())
 
 

@@ -1,4 +1,10 @@
-"""The variables of all boards: which origin, collection, config and model; and where ragsite is."""
+"""The variables of all boards: which origin, collection, config and model; and where ragsite is.
+
+Each board has all of them, so that a link to another board carries what was chosen; those that no panel of a board
+reads are not shown above it.
+"""
+
+from collections.abc import Sequence
 
 from grafana_foundation_sdk.builders.dashboard import CustomVariable, QueryVariable
 from grafana_foundation_sdk.cog.builder import Builder
@@ -15,18 +21,32 @@ SELECT * FROM (
    WHERE key IS NOT NULL AND key <> ''
    ORDER BY label, key
    LIMIT 500) AS found"""
+# Runs are no origin of those above: other configs may have answered them.
+CONFIGS_OF_RUNS = """SELECT 'All' AS __text, '' AS __value
+UNION ALL
+SELECT * FROM (
+  SELECT DISTINCT config || ' (' || config_id || ')', config_id::text
+    FROM reports.evaluation_run
+   WHERE created_at >= $__timeFrom() AND created_at < $__timeTo() AND config_id IS NOT NULL
+   ORDER BY 1
+   LIMIT 500) AS found"""
 
 
-def variables() -> list[Builder[VariableModel]]:
-    """Return them in the order in which they stand above a board; each reads the one before it."""
-    return [
-        _site(),
-        _origin(),
-        _choice("collection", "Collection", "label"),
-        # versions of a config share its name
-        _choice("config", "Pipeline config", "label || ' (' || key || ')'"),
-        _choice("model", "Model", "key"),
-    ]
+def variables(*, of_runs: bool = False) -> list[Builder[VariableModel]]:
+    """Return them in the order in which they stand above a board; each reads the one before it. `of_runs`: the board is
+    of evaluation runs, and offers their configs."""
+    # versions of a config share its name
+    config = _choice("config", "Pipeline config", "label || ' (' || key || ')'")
+    if of_runs:
+        config.query(CONFIGS_OF_RUNS).definition("those of the range's runs, from reports.evaluation_run")
+    return [_site(), _origin(), _choice("collection", "Collection", "label"), config, _choice("model", "Model", "key")]
+
+
+def hide_unread(known: Sequence[VariableModel], panels: str) -> None:
+    """Hide the variables that the panels, written out, do not name: a filter that changes nothing misleads."""
+    for variable in known:
+        if f"${{{variable.name}" not in panels and f"${variable.name}" not in panels:
+            variable.hide = VariableHide.HIDE_VARIABLE
 
 
 def _origin() -> CustomVariable:

@@ -11,16 +11,16 @@ SHOWN = 200
 OPEN_RUN = {"run": ("Open the run in the admin", RUN)}
 SCORES = f"reports.evaluation_scores({RANGE})"
 OF_CONFIG = "('${config}' = '' OR config_id = NULLIF('${config}', '')::bigint)"
-FILTERS = "Of the filters only range and config hold here: runs are their own origin, and name their dataset."
 
 
 def evaluation() -> Dashboard:
     return board(
         "ragsite-evaluation",
         "ragsite: Evaluation",
-        f"Evaluation runs of the range. {FILTERS}",
+        "Evaluation runs of the range.",
         {"Runs": [_runs()], "Measures": [_measures(), _over_time(), _items()]},
         days=90,
+        of_runs=True,
     )
 
 
@@ -43,7 +43,7 @@ def _runs() -> PanelBuilder:
     in_range = "created_at >= $__timeFrom()\n   AND created_at < $__timeTo()"
     return rows(
         "Which evaluation runs were there?",
-        f"The newest {SHOWN}. {FILTERS}",
+        f"The newest {SHOWN}. Runs are their own origin, and name their dataset.",
         Sql(
             select(
                 columns,

@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from deploy.grafana.build.board import board
-from deploy.grafana.build.links import turns
+from deploy.grafana.build.links import turns_of_origin
 from deploy.grafana.build.panels import (
     AMOUNT,
     BAD,
@@ -43,8 +43,8 @@ def system() -> Dashboard:
     return board(
         "ragsite-system",
         "ragsite: System",
-        "Traffic, errors, latency and saturation of the running site, and which alerts fire. Of the filters only the "
-        "origin holds here, for questions.",
+        "Traffic, errors, latency and saturation of the running site, and which alerts fire. The "
+        "origin is that of questions.",
         {
             "Alerts": [_alerts(), _collectors()],
             "Traffic": [_turns(), _requests()],
@@ -86,7 +86,7 @@ def _turns() -> PanelBuilder:
         over_time('max by (outcome) (rate(ragsite_turns_total{origin="$origin"}[$__rate_interval]))', "{{outcome}}"),
         unit=PER_SECOND,
         colours={"answered": AMOUNT, "stopped": COUNT, "failed": BAD, "interrupted": WARN},
-        url=turns(),
+        url=turns_of_origin(),
     )
 
 
@@ -108,7 +108,7 @@ def _error_share() -> PanelBuilder:
         over_time(f"max(ragsite_error_ratio{{{OF_HOUR}}})", "errors"),
         unit=RATIO,
         colours={"errors": BAD},
-        url=turns(outcome="failed"),
+        url=turns_of_origin(outcome="failed"),
         has_band=True,
         width=12,
     )
@@ -123,7 +123,7 @@ def _error_codes() -> PanelBuilder:
         "The code of the error as the turn has it, over one hour up to each point.",
         over_time(f"max by (code) (ragsite_turn_errors{{{OF_HOUR}}})", "{{code}}"),
         unit=NUMBER,
-        url=turns(outcome="failed"),
+        url=turns_of_origin(outcome="failed"),
         width=6,
     )
 
@@ -152,7 +152,7 @@ def _first_token() -> PanelBuilder:
         ),
         unit=SECONDS,
         colours={"p50": AMOUNT, "p95": WARN, "p99": BAD},
-        url=turns(),
+        url=turns_of_origin(),
     )
     return panel.with_target(over_time(f"max(ragsite_error_ratio_n{{{OF_HOUR}}})", "n: finished", ref_id="B"))
 
