@@ -22,6 +22,7 @@ OPENAI_SETTINGS: dict[str, Any] = {
     "DESCRIPTION": "For programs that speak to OpenAI. The handbook has examples: docs/openai-compatible.md.",
     "SCHEMA_PATH_PREFIX": "/",
     "SERVERS": [{"url": "/v1"}],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],  # clients send what OpenAI alone knows
 }
 Endpoint = tuple[str, str, str, Any]
 _one_at_a_time = threading.Lock()  # the settings of the second file are those of the whole process while it is made
@@ -30,6 +31,14 @@ _one_at_a_time = threading.Lock()  # the settings of the second file are those o
 def of_rest_alone(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
     """Leave OpenAI's protocol out of the file of the REST API; in its own, addresses begin below /v1/."""
     return [endpoint for endpoint in endpoints if not endpoint[0].startswith("/v1/")]
+
+
+def of_closed_bodies(result: dict[str, Any], **of_generator: Any) -> dict[str, Any]:
+    """Say that what is sent has no fields but those that are named (chat.api.view.read)."""
+    for name, schema in result["components"]["schemas"].items():
+        if name.endswith("Request") and "properties" in schema:
+            schema.setdefault("additionalProperties", False)
+    return result
 
 
 class OpenApiFile(SpectacularAPIView):

@@ -4,6 +4,7 @@ import bz2
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -293,3 +294,54 @@ def test_choice_that_there_is_not_is_refused_with_those_there_are(staff):
     assert of_query["detail"] == '"MOON" is not a valid choice. There are USER, API, EVALUATION, SYNTHETIC.'
     assert (of_list["field"], of_list["code"]) == ("reasons.1", "invalid_choice")
     assert of_list["detail"].endswith("There are INACCURATE, INCOMPLETE, NOT_RELEVANT, TOO_LONG, HARMFUL, OTHER.")
+
+
+@pytest.mark.parametrize("path", ["collections", "tokens", "models", "datasets", "judge-rules", "webhooks", "reports"])
+def test_list_that_has_no_filters_says_so(staff, path):
+    [error] = assert_problem(api_client(staff).get(f"/api/v1/{path}/", {"name": "x"}), 400, "invalid")["errors"]
+
+    assert error == {
+        "field": "name",
+        "code": "invalid",
+        "detail": "Nothing is asked for by this name: all is listed.",
+    }
+
+
+def test_field_that_there_is_not_is_refused_with_those_there_are(staff):
+    client = api_client(staff)
+    run = {"name": "Lifts", "kpi": {"name": "UP", "goal": 1}, "variants": [{"label": "A", "shaer": 50}]}
+
+    [of_body] = assert_problem(
+        client.post(COLLECTIONS, {"name": "Lifts", "chunk_token": 100}, format="json"), 400, "invalid"
+    )["errors"]
+    inner = assert_problem(client.post("/api/v1/experiments/", run, format="json"), 400, "invalid")["errors"]
+    [of_form] = assert_problem(
+        client.post("/api/v1/documents/", {"file": SimpleUploadedFile("a.md", b"# A"), "colection": "1"}),
+        400,
+        "invalid",
+    )["errors"][:1]
+
+    assert (of_body["field"], of_body["code"]) == ("chunk_token", "unknown")
+    assert of_body["detail"].startswith("There is no such field; there are ")
+    assert "chunk_tokens" in of_body["detail"]
+    assert not Collection.objects.filter(name="Lifts").exists()
+    assert "variants.0.shaer" in {error["field"] for error in inner if error["code"] == "unknown"}
+    assert of_form["field"] == "colection"
+
+
+def test_what_only_replies_have_may_be_sent_back(staff):
+    collection, client = make_collection(name="Lifts"), api_client(staff)
+    url = f"{COLLECTIONS}{collection.pk}/"
+    whole = client.get(url).json()
+
+    response = client.patch(url, {**whole, "name": "Lifts 2"}, format="json")
+
+    assert (response.status_code, response.json()["name"]) == (200, "Lifts 2")
+
+
+def test_body_in_another_form_is_refused_with_the_one_that_is_taken(staff):
+    told = assert_problem(
+        api_client(staff).post("/api/v1/documents/", {"collection": 1}, format="json"), 415, "unsupported_media_type"
+    )
+
+    assert told["detail"].endswith("This address takes multipart/form-data.")

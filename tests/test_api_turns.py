@@ -51,7 +51,7 @@ def test_turn_has_hits_and_feedback_and_for_administrators_its_numbers(alice, st
     ],
 )
 def test_turn_of_another_is_not_there(mallory, turn, method, path):
-    options = {"data": {"question": "Why?"}, "format": "json"} if method == "post" else {}
+    options = {"data": {"question": "Why?"}, "format": "json"} if path == "edit/" else {}
 
     assert_problem(getattr(api_client(mallory), method)(f"{TURNS}{turn.pk}/{path}", **options), 404, "not_found")
 

@@ -16,7 +16,7 @@ from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.history import note_addition, note_change, note_deletion
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
-from chat.api.view import ApiView, checked
+from chat.api.view import NOTHING, ApiView, checked
 from chat.models import Collection
 from chat.models.api import Scope
 from chat.services.knowledge import change_collection, make_collection
@@ -43,6 +43,7 @@ class Collections(ApiView):
     """All collections: everybody who is signed in may search all of them."""
 
     access = {"GET": Access(Scope.READ), "POST": Access(Scope.ADMIN, "chat.add_collection")}
+    parameters = NOTHING
 
     @extend_schema(operation_id="list_collections", responses=CollectionListSerializer)
     def get(self, request: Request) -> HttpResponseBase:

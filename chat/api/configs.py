@@ -17,7 +17,7 @@ from chat.api.fields import FIELDS
 from chat.api.history import note_addition, note_change
 from chat.api.named import NamedField
 from chat.api.problems import ConflictError
-from chat.api.view import ApiView, checked, filters
+from chat.api.view import ApiView, asked, checked
 from chat.models import Embedder, PipelineConfig
 from chat.models.api import Scope
 from chat.services.config_changes import ConfigFixedError, ConfigValuesError, change_config
@@ -83,7 +83,7 @@ class Configs(ApiView):
     )
     def get(self, request: Request) -> Response:
         """List all configs and their versions, the newest first."""
-        configs = _configs().filter(**filters(ConfigFilters, request))
+        configs = _configs().filter(**asked(request, ConfigFilters))
         return self.page(request, configs, ConfigSerializer, ordering="-pk")
 
 

@@ -18,7 +18,7 @@ from chat.api.choices import ChoicesSerializer, chosen
 from chat.api.etags import tagged
 from chat.api.renderers import MarkdownRenderer, wants
 from chat.api.turn_fields import TurnSerializer, shown, whole_turns
-from chat.api.view import ApiView, checked, filters
+from chat.api.view import ApiView, asked, checked
 from chat.models import Conversation
 from chat.models.api import Scope
 from chat.models.conversation import Origin
@@ -82,9 +82,9 @@ class Conversations(ApiView):
     )
     def get(self, request: Request) -> Response:
         """List one's own conversations, the last used first."""
-        asked = filters(ConversationFilters, request)
-        conversations = Conversation.objects.visible_to(request.user).matching(asked.get("q", ""))
-        if origin := asked.get("origin"):
+        wanted = asked(request, ConversationFilters)
+        conversations = Conversation.objects.visible_to(request.user).matching(wanted.get("q", ""))
+        if origin := wanted.get("origin"):
             conversations = conversations.filter(origin=origin)
         return self.page(request, conversations, ConversationSerializer, ordering="-updated_at")
 
@@ -135,7 +135,7 @@ class ConversationExport(ApiView):
     )
     def get(self, request: Request, conversation_id: UUID) -> HttpResponseBase:
         """Return the transcript with its sources, to take along."""
-        form = filters(ExportFilters, request, also=frozenset()).get("format") or ""
+        form = asked(request, ExportFilters, also=frozenset()).get("format") or ""
         conversation = own_conversation(request, conversation_id)
         if form == "markdown" or (not form and wants(request, MarkdownRenderer)):
             return HttpResponse(conversation_as_markdown(conversation), content_type="text/markdown; charset=utf-8")

@@ -17,7 +17,7 @@ from chat.api.etags import tagged
 from chat.api.fields import FIELDS
 from chat.api.history import note_addition, note_change, note_deletion
 from chat.api.problems import ConflictError
-from chat.api.view import ApiView, checked, filters
+from chat.api.view import ApiView, asked, checked
 from chat.models import Chunk, Collection, Document
 from chat.models.api import Scope
 from chat.services.documents import queue_document
@@ -97,7 +97,7 @@ class Documents(ApiView):
     )
     def get(self, request: Request) -> Response:
         """List documents, the newest first."""
-        documents = readable_documents(request.user).filter(**filters(DocumentFilters, request))
+        documents = readable_documents(request.user).filter(**asked(request, DocumentFilters))
         return self.page(request, _counted(documents), DocumentSerializer, ordering="-pk")
 
     @extend_schema(operation_id="upload_document", request=UploadSerializer, responses={202: DocumentSerializer})

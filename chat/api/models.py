@@ -17,7 +17,7 @@ from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.history import note_addition
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
-from chat.api.view import ApiView, checked, filters
+from chat.api.view import NOTHING, ApiView, asked, checked
 from chat.models import Embedder, ModelPrice
 from chat.models.api import Scope
 from chat.services.configs import available_models, default_config
@@ -91,6 +91,7 @@ class Models(ApiView):
     """Models."""
 
     access = {"GET": Access(Scope.READ, also=(Scope.CHAT,))}
+    parameters = NOTHING
 
     @extend_schema(operation_id="list_models", responses=ModelListSerializer)
     def get(self, request: Request) -> HttpResponseBase:
@@ -104,6 +105,7 @@ class Embedders(ApiView):
     """Embedders."""
 
     access = {"GET": Access(Scope.READ)}
+    parameters = NOTHING
 
     @extend_schema(operation_id="list_embedders", responses=EmbedderListSerializer)
     def get(self, request: Request) -> HttpResponseBase:
@@ -121,7 +123,7 @@ class ModelPrices(ApiView):
     )
     def get(self, request: Request) -> Response:
         """List the prices that stand in place of the published ones, the newest first."""
-        prices = ModelPrice.objects.filter(**filters(ModelPriceFilters, request))
+        prices = ModelPrice.objects.filter(**asked(request, ModelPriceFilters))
         return self.page(request, prices, ModelPriceSerializer, ordering="-valid_from")
 
     @extend_schema(

@@ -52,6 +52,9 @@ def problem(error: Exception, context: dict[str, Any]) -> Response:
     """Return the reply to an error; one that nobody foresaw is logged."""
     set_rollback()
     status, code, detail, fields = _told(error)
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        taken = " or ".join(parser.media_type for parser in context["view"].get_parsers())
+        detail += f" This address takes {taken}."
     headers = {}
     if isinstance(error, exceptions.APIException):
         if header := getattr(error, "auth_header", None):

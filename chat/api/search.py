@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
-from chat.api.view import ApiView, checked, filters
+from chat.api.view import ApiView, asked, checked
 from chat.models import Collection
 from chat.models.api import Scope
 from chat.models.conversation import Origin
@@ -78,7 +78,7 @@ class Search(ApiView):
     def get(self, request: Request) -> Response:
         """Find the chunks that may answer a question: the search of the default config, without its further stages
         (phrasings, re-ranking)."""
-        return _found(request, filters(SearchQuery, request, also=frozenset()))
+        return _found(request, asked(request, SearchQuery, also=frozenset()))
 
     @extend_schema(operation_id="search_by_post", request=SearchQuery, responses=FoundSerializer)
     def post(self, request: Request) -> Response:

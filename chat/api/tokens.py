@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.api.etags import tagged
-from chat.api.view import ApiView, checked
+from chat.api.view import NOTHING, ApiView, checked
 from chat.models import ApiToken
 from chat.models.api import Scope
 from chat.services.tokens import make_token, revoke_token
@@ -55,6 +55,7 @@ class Tokens(ApiView):
     """The user's tokens."""
 
     access = {"GET": Access(Scope.READ), "POST": Access(Scope.ADMIN)}
+    parameters = NOTHING
 
     @extend_schema(operation_id="list_tokens", responses=TokenListSerializer)
     def get(self, request: Request) -> HttpResponseBase:

@@ -24,7 +24,7 @@ from chat.api.fields import FIELDS
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
 from chat.api.renderers import EventStreamRenderer, wants
 from chat.api.turn_fields import TurnRowSerializer, TurnSerializer, shown, turn_rows, whole_turns
-from chat.api.view import ApiView, checked, filters
+from chat.api.view import ApiView, asked, checked
 from chat.models import Conversation, Turn
 from chat.models.api import Scope
 from chat.models.conversation import Origin
@@ -105,8 +105,8 @@ class Turns(AnsweringView):
     @extend_schema(operation_id="list_turns", parameters=[TurnFilters, FIELDS], responses=TurnRowSerializer(many=True))
     def get(self, request: Request) -> Response:
         """List one's own turns, the last asked first; one of them has its hits too."""
-        asked = filters(TurnFilters, request)
-        return self.page(request, _filtered(turn_rows(request.user), asked), TurnRowSerializer, ordering="-asked_at")
+        wanted = asked(request, TurnFilters)
+        return self.page(request, _filtered(turn_rows(request.user), wanted), TurnRowSerializer, ordering="-asked_at")
 
     @extend_schema(operation_id="ask", request=QuestionSerializer, responses=ANSWERED, parameters=[IDEMPOTENCY_KEY])
     def post(self, request: Request) -> HttpResponseBase:
@@ -206,7 +206,7 @@ def _ask(user: Any, values: dict[str, Any]) -> Turn:
     return ask(conversation=conversation, question=values["question"], origin=Origin.API)
 
 
-def _filtered(turns: QuerySet[Turn], asked: dict[str, Any]) -> QuerySet[Turn]:
+def _filtered(turns: QuerySet[Turn], wanted: dict[str, Any]) -> QuerySet[Turn]:
     names = {
         "conversation": "conversation_id",
         "status": "status",
@@ -215,4 +215,4 @@ def _filtered(turns: QuerySet[Turn], asked: dict[str, Any]) -> QuerySet[Turn]:
         "since": "created_at__gte",
         "until": "created_at__lt",
     }
-    return turns.filter(**{names[name]: value for name, value in asked.items()})
+    return turns.filter(**{names[name]: value for name, value in wanted.items()})

@@ -4,23 +4,27 @@ A view is one address; each of its methods is one operation with its entry in `a
 serializers. What is read and written goes through the same querysets and services as in the pages.
 """
 
-from collections.abc import Iterable, Mapping, Set
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import Any, ClassVar, TypeVar
 
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer, ChoiceField, Serializer
+from rest_framework.serializers import BaseSerializer, ChoiceField, ListSerializer, Serializer
 from rest_framework.views import APIView
 
 from chat.api.access import Access
 from chat.api.fields import leave_out, only_asked
 from chat.api.pages import Pages
 
+S = TypeVar("S", bound=Serializer[Any])
+
 # Of all lists.
 OF_PAGES = frozenset({"cursor", "limit", "fields"})
+# Of lists that are sent whole.
+NOTHING: frozenset[str] = frozenset()
 
 
 class ApiView(APIView):
@@ -30,9 +34,17 @@ class ApiView(APIView):
     access: ClassVar[Mapping[str, Access]] = {}
     # OPTIONS is left out: the OpenAPI file says what there is.
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
+    # What may stand behind the `?` of a list that has no filters; None: what reads them says it.
+    parameters: ClassVar[frozenset[str] | None] = None
     limits: Mapping[str, str] = {}
     # What the OpenAPI file says of operations whose `responses` are many; they reply with `page`.
     pagination_class = Pages
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Check who asks, and then what for."""
+        super().initial(request, *args, **kwargs)
+        if request.method == "GET" and self.parameters is not None:
+            refuse_unknown(request.query_params, self.parameters)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add how many requests are left in this minute."""
@@ -61,10 +73,31 @@ class ApiView(APIView):
 
 def checked(serializer: type[Serializer[Any]], data: Any, **options: Any) -> dict[str, Any]:
     """Return what was sent as the serializer reads it; raises ValidationError, which becomes a 400 with the fields."""
-    read = serializer(data=data, **options)
-    if not read.is_valid():
-        raise ValidationError(with_choices(read, read.errors))
-    return dict(read.validated_data)
+    return dict(read(serializer, data, **options).validated_data)
+
+
+def read(serializer: type[S], data: Any, **options: Any) -> S:
+    """Return the serializer with what was sent; errors as of `checked`, and for fields that it does not have: one that
+    is mistyped would be left out without a word. What only replies have may be sent back."""
+    reader = serializer(data=data, **options)
+    errors = {} if reader.is_valid() else with_choices(reader, reader.errors)
+    if errors := {**dict(unknown_fields(reader, data)), **errors}:
+        raise ValidationError(errors)
+    return reader
+
+
+def unknown_fields(field: Any, data: Any, path: str = "") -> Iterator[tuple[str, list[ErrorDetail]]]:
+    """Yield the path, with dots, and the error of each value that was sent to a serializer and that nothing reads."""
+    if isinstance(field, ListSerializer) and isinstance(data, list):
+        for place, row in enumerate(data):
+            yield from unknown_fields(field.child, row, f"{path}{place}.")
+    elif isinstance(field, Serializer) and not field.read_only and isinstance(data, Mapping):
+        writable = ", ".join(sorted(name for name, inner in field.fields.items() if not inner.read_only))
+        for name, value in data.items():
+            if name in field.fields:
+                yield from unknown_fields(field.fields[name], value, f"{path}{name}.")
+            else:
+                yield f"{path}{name}", [ErrorDetail(f"There is no such field; there are {writable}.", "unknown")]
 
 
 def with_choices(field: Any, errors: Any) -> Any:
@@ -87,10 +120,10 @@ def with_choices(field: Any, errors: Any) -> Any:
     ]
 
 
-def filters(serializer: type[Serializer[Any]], request: Request, *, also: frozenset[str] = OF_PAGES) -> dict[str, Any]:
+def asked(request: Request, serializer: type[Serializer[Any]], *, also: frozenset[str] = OF_PAGES) -> dict[str, Any]:
     """Return the query parameters that were sent, as the serializer reads them; errors as of `checked`, and for those
-    that neither it nor `also` has."""
-    given = request.query_params.dict()
+    that neither it nor `also` has. A value that is left empty is not asked for."""
+    given = {name: value for name, value in request.query_params.items() if value != ""}
     known = set(serializer().fields)
     refuse_unknown(given, known | also)
     return checked(serializer, {name: value for name, value in given.items() if name in known})
@@ -100,5 +133,5 @@ def refuse_unknown(given: Iterable[str], known: Set[str]) -> None:
     """Raise ValidationError for parameters that there are not: a filter that is mistyped would show what nobody asked
     for."""
     if unknown := sorted(set(given) - known):
-        names = ", ".join(sorted(known))
-        raise ValidationError(dict.fromkeys(unknown, f"Nothing is asked for by this name; there are {names}."))
+        there_are = f"; there are {', '.join(sorted(known))}." if known else ": all is listed."
+        raise ValidationError(dict.fromkeys(unknown, f"Nothing is asked for by this name{there_are}"))

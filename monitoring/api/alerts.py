@@ -9,12 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
-from chat.api.view import ApiView
+from chat.api.view import ApiView, asked
 from chat.models import Collection
 from chat.models.api import Scope
 from chat.models.conversation import Origin
 from monitoring.alerts import RULES, evaluate
-from monitoring.api.queries import asked
 
 
 class ReadingSerializer(serializers.Serializer[Any]):

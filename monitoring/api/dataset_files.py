@@ -15,11 +15,10 @@ from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.api.named import NamedField
-from chat.api.view import ApiView, checked
+from chat.api.view import ApiView, asked, checked
 from chat.models import Collection
 from chat.models.api import Scope
 from chat.streamed_lines import LinesResponse
-from monitoring.api.queries import asked
 from monitoring.datasets.columns import USUAL_NAMES, Columns
 from monitoring.datasets.exports import FORMATS, export_items, file_name
 from monitoring.datasets.imports import ImportOptions, ImportReport, import_items

@@ -15,10 +15,9 @@ from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.fields import FIELDS
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
-from chat.api.view import ApiView
+from chat.api.view import ApiView, asked, read
 from chat.models import Collection
 from chat.models.api import Scope
-from monitoring.api.queries import asked
 from monitoring.datasets.by_hand import Said, add_by_hand, correct_by_hand, remove_items
 from monitoring.datasets.listing import Filters
 from monitoring.datasets.rows import QUESTION_MAX_CHARS, TAG_MAX_CHARS
@@ -176,9 +175,7 @@ def _add(request: Request, dataset: Dataset) -> Response:
 
 
 def _said(data: Any) -> Said:
-    sent = NewItemSerializer(data=data)
-    sent.is_valid(raise_exception=True)
-    return sent.said()
+    return read(NewItemSerializer, data).said()
 
 
 def _added(dataset: Dataset, change: Change) -> Any:

@@ -14,7 +14,7 @@ from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
 from chat.api.problems import ConflictError
-from chat.api.view import ApiView, checked
+from chat.api.view import NOTHING, OF_PAGES, ApiView, checked
 from chat.models.api import Scope
 from monitoring.datasets.names import create_dataset, delete_dataset, describe_dataset
 from monitoring.datasets.splits import Ratios
@@ -80,6 +80,7 @@ class Datasets(ApiView):
     """Datasets."""
 
     access = {"GET": VIEW, "POST": CHANGE}
+    parameters = NOTHING
 
     @extend_schema(operation_id="list_datasets", responses=DatasetListSerializer)
     def get(self, request: Request) -> Response:
@@ -129,6 +130,7 @@ class Versions(ApiView):
     """Versions of a dataset."""
 
     access = {"GET": VIEW}
+    parameters = OF_PAGES
 
     @extend_schema(operation_id="list_dataset_versions", responses=VersionSerializer(many=True))
     def get(self, request: Request, dataset_id: int) -> Response:

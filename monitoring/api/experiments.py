@@ -17,11 +17,10 @@ from rest_framework.response import Response
 from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
-from chat.api.view import ApiView, checked
+from chat.api.view import ApiView, asked, checked
 from chat.models.api import Scope
 from chat.models.conversation import Origin
 from monitoring.api.experiment_shapes import DraftSerializer, ExperimentSerializer, as_sent, draft_of
-from monitoring.api.queries import asked
 from monitoring.exceptions import ExperimentError
 from monitoring.experiments import lifecycle
 from monitoring.models import Experiment, Variant

@@ -6,9 +6,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
-from chat.api.view import ApiView
+from chat.api.view import ApiView, asked
 from chat.models.api import Scope
-from monitoring.api.queries import RangeQuery, asked
+from monitoring.api.queries import RangeQuery
 from monitoring.flags.finding import WATCHED_ORIGINS
 from monitoring.models import Flag
 

@@ -16,7 +16,7 @@ from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.history import note_addition, note_change, note_deletion
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
-from chat.api.view import ApiView, checked
+from chat.api.view import NOTHING, ApiView, checked
 from chat.models import Collection, PipelineConfig
 from chat.models.api import Scope
 from monitoring.judges.registry import JUDGES
@@ -120,6 +120,7 @@ class JudgeRules(ApiView):
     """Rules of judges."""
 
     access = {"GET": VIEW, "POST": ADD}
+    parameters = NOTHING
 
     @extend_schema(operation_id="list_judge_rules", responses=JudgeRuleListSerializer)
     def get(self, request: Request) -> Response:

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.api.etags import tagged
-from chat.api.view import ApiView
+from chat.api.view import NOTHING, ApiView
 from chat.models.api import Scope
 from monitoring.api.figures import IntervalSerializer
 from monitoring.models import JudgeVersion
@@ -71,6 +71,7 @@ class JudgeVersions(ApiView):
     """Versions of judges."""
 
     access = {"GET": Access(Scope.READ, "monitoring.view_judgeversion")}
+    parameters = NOTHING
 
     @extend_schema(operation_id="list_judge_versions", responses=JudgeVersionListSerializer)
     def get(self, request: Request) -> Response:

@@ -1,13 +1,10 @@
-"""What an address asks for behind its `?`: read by a serializer, and nothing else is let through, for a filter that is
-mistyped would show what nobody asked for."""
+"""What several addresses ask for behind their `?` (chat.api.view.asked reads it)."""
 
 from typing import Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
-from rest_framework.request import Request
 
-from chat.api.view import OF_PAGES, checked, refuse_unknown
 from chat.models import Collection, PipelineConfig
 
 
@@ -42,12 +39,3 @@ class TrafficQuery(RangeQuery):
         if not PipelineConfig.objects.filter(pk=value).exists():
             raise ValidationError(f"There is no config {value}.")
         return value
-
-
-def asked(request: Request, serializer: type[serializers.Serializer[Any]], *, also: frozenset[str] = OF_PAGES) -> Any:
-    """Return the query as the serializer reads it. ValidationError for what it does not know and `also` does not have.
-    A value that is left empty is not asked for."""
-    given = {name: value for name, value in request.query_params.items() if value != ""}
-    known = set(serializer().fields)
-    refuse_unknown(given, known | also)
-    return checked(serializer, {name: value for name, value in given.items() if name in known})

@@ -12,12 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
-from chat.api.view import ApiView
+from chat.api.view import NOTHING, ApiView, asked
 from chat.models.api import Scope
 from chat.models.conversation import Origin
 from chat.rag.config import Purpose
 from monitoring.api.csv_rows import CsvRenderer
-from monitoring.api.queries import TrafficQuery, asked
+from monitoring.api.queries import TrafficQuery
 from monitoring.dashboard.zones import zone_named
 from monitoring.models import Score
 from monitoring.reports import REPORTS, Filters, Report, read
@@ -97,6 +97,7 @@ class Reports(ApiView):
     """Which reports there are."""
 
     access = {"GET": Access(Scope.READ, "chat.view_turn")}
+    parameters = NOTHING
 
     @extend_schema(operation_id="list_reports", responses=ReportListSerializer)
     def get(self, request: Request) -> Response:

@@ -18,10 +18,9 @@ from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
 from chat.api.problems import ConflictError
-from chat.api.view import ApiView, checked
+from chat.api.view import ApiView, asked, checked
 from chat.models import Turn
 from chat.models.api import Scope
-from monitoring.api.queries import asked
 from monitoring.api.review_shapes import (
     DecisionSerializer,
     ReviewItemSerializer,

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from chat.api.etags import tagged
 from chat.api.fields import FIELDS
-from chat.api.view import ApiView
+from chat.api.view import OF_PAGES, ApiView
 from monitoring.api.figures import IntervalSerializer
 from monitoring.api.runs import VIEW, RunSerializer, run_for
 from monitoring.evaluation.comparison import CandidateComparison, compare_runs
@@ -131,6 +131,7 @@ class RunItems(ApiView):
     """What a run made of each item."""
 
     access = {"GET": VIEW}
+    parameters = OF_PAGES
 
     @extend_schema(operation_id="list_run_items", parameters=[FIELDS], responses=RunItemSerializer(many=True))
     def get(self, request: Request, run_id: int) -> Response:

@@ -16,10 +16,9 @@ from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
 from chat.api.problems import ConflictError
-from chat.api.view import ApiView, checked
+from chat.api.view import ApiView, asked, checked
 from chat.models import PipelineConfig
 from chat.models.api import Scope
-from monitoring.api.queries import asked
 from monitoring.evaluation.estimate import estimate_runs
 from monitoring.evaluation.report import cost_of
 from monitoring.evaluation.runs import MAX_K, cancel_run, newest_version, resume_run, start_run

@@ -12,10 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
-from chat.api.view import ApiView
+from chat.api.view import ApiView, asked
 from chat.models.api import Scope
 from chat.streamed_lines import LinesResponse
-from monitoring.api.queries import asked
 from monitoring.api.scores import ScoresQuery, found
 from monitoring.scoring.exporting import export_lines
 from monitoring.scoring.importing import MOST_ROWS, import_scores

@@ -15,9 +15,9 @@ from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.fields import FIELDS
 from chat.api.idempotency import IDEMPOTENCY_KEY, once
-from chat.api.view import ApiView
+from chat.api.view import ApiView, asked, read
 from chat.models.api import Scope
-from monitoring.api.queries import RangeQuery, asked
+from monitoring.api.queries import RangeQuery
 from monitoring.models import JudgeVersion, Score
 from monitoring.models.scores import ScoreQuerySet
 from monitoring.scoring.access import readable_by, sent_by
@@ -195,9 +195,8 @@ def for_list(scores: ScoreQuerySet) -> ScoreQuerySet:
 
 
 def _write(request: Request) -> Response:
-    sent = NewScoreSerializer(data=request.data)
-    sent.is_valid(raise_exception=True)
-    score, is_new = write_score(draft=sent.draft(), author=request.user)
+    draft = read(NewScoreSerializer, request.data).draft()
+    score, is_new = write_score(draft=draft, author=request.user)
     return Response(_shown(Score.objects.all(), score.pk), status=201 if is_new else 200)
 
 

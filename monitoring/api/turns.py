@@ -13,13 +13,13 @@ from rest_framework.response import Response
 from chat.admin.keyset import is_timeout, time_limit
 from chat.api.access import Access
 from chat.api.fields import FIELDS
-from chat.api.view import ApiView
+from chat.api.view import ApiView, asked
 from chat.models import Turn
 from chat.models.api import Scope
 from chat.models.conversation import Origin
 from chat.models.turn import TurnQuerySet
 from chat.services.turn_choices import OUTCOMES, VOTES
-from monitoring.api.queries import TrafficQuery, asked
+from monitoring.api.queries import TrafficQuery
 from monitoring.experiments.counted_turns import counted_for
 from monitoring.exports.choice import failing
 from monitoring.judges.criteria import CRITERIA

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
-from chat.api.view import ApiView, filters
+from chat.api.view import ApiView, asked
 from chat.models.api import Scope
 from monitoring.models import Webhook, WebhookDelivery
 from monitoring.models.webhooks import TEST_EVENT, Event
@@ -63,7 +63,7 @@ class WebhookDeliveries(ApiView):
     def get(self, request: Request, webhook_id: int) -> Response:
         """List what a webhook was sent in the last 30 days, the newest first."""
         webhook = get_object_or_404(Webhook, pk=webhook_id)
-        rows = webhook.deliveries.filter(**filters(WebhookDeliveryFilterSerializer, request))
+        rows = webhook.deliveries.filter(**asked(request, WebhookDeliveryFilterSerializer))
         return self.page(request, rows, WebhookDeliverySerializer, ordering="-created_at")
 
 

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.api.etags import tagged
-from chat.api.view import ApiView, checked
+from chat.api.view import NOTHING, ApiView, checked
 from chat.models.api import Scope
 from monitoring.api.webhook_deliveries import WebhookDeliverySerializer
 from monitoring.models import Webhook
@@ -102,6 +102,7 @@ class Webhooks(ApiView):
         "GET": Access(Scope.ADMIN, "monitoring.view_webhook"),
         "POST": Access(Scope.ADMIN, "monitoring.add_webhook"),
     }
+    parameters = NOTHING
 
     @extend_schema(operation_id="list_webhooks", responses=WebhookListSerializer)
     def get(self, request: Request) -> HttpResponseBase:
