@@ -14,10 +14,15 @@ from chat.models import Turn
 from monitoring import tasks
 from monitoring.exceptions import ExportError
 from monitoring.exports import orders, working
+from monitoring.exports.choice import read_choice
+from monitoring.exports.records import Reader
 from monitoring.exports.sending import file_of, size_of
 from monitoring.models import Export
+from monitoring.reviewing.deciding import decide
+from monitoring.reviewing.verdict import Verdicts
 from tests.exported import make_full_turns
 from tests.factories import make_config, make_conversation, make_turn
+from tests.review_rows import make_member, make_review_item, make_verdict
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +67,35 @@ def test_worker_makes_the_file_that_the_command_makes(file_format):
         assert [row["id"] for row in rows] == wanted
         assert size_of(export) == len(data)
     assert (export.done_turns, export.total_turns, export.parts.count()) == (3, 3, 2)
+
+
+def test_what_a_first_reviewer_said_is_left_out_until_the_second_has_decided():
+    first, second = make_member("reviewer", username="first"), make_member("reviewer", username="second")
+    turn, other = make_turn(), make_turn()
+    make_verdict(turn=turn)
+    item = make_review_item(turn, reviews_wanted=2)
+    for of_turn, one in ((turn, item), (other, make_review_item(other))):
+        decide(item=one, reviewer=first, verdicts=Verdicts(turns={of_turn.pk: {"relevance": "RELEVANT"}}))
+
+    blind = exported()
+    [(whole, _)] = Reader(read_choice({})).batches()
+    decide(item=item, reviewer=second, verdicts=Verdicts(turns={turn.pk: {"relevance": "NON_RELEVANT"}}))
+
+    assert [told(line) for line in blind] == [(0, ["JUDGE"]), (1, ["REVIEWER"])], "nobody else is to review the other"
+    assert [told(line) for line in whole] == [(1, ["JUDGE", "REVIEWER"]), (1, ["REVIEWER"])], "the command tells all"
+    assert [told(line) for line in exported()] == [(2, ["JUDGE", "REVIEWER", "REVIEWER"]), (1, ["REVIEWER"])]
+
+
+def exported():
+    """The lines of an export that is ordered now."""
+    export = orders.start_export(typed={})
+    work_on(export, 60)
+    return [json.loads(line) for line in content(export).splitlines()]
+
+
+def told(line):
+    """How many reviews a turn tells, and who scored it."""
+    return len(line["reviews"]), [score["source"] for score in line["scores"]]
 
 
 def test_slice_that_is_over_goes_on_behind_its_last_part():

@@ -115,6 +115,12 @@ def test_a_question_over_http_and_its_verdict_are_one_trace_of_whoever_asked(rec
     judge = receiver.span("judge relevance")
     assert judge.parent_id == root.span_id
     assert [event.attributes["gen_ai.evaluation.score.label"] for event in receiver.events] == ["RELEVANT"]
+    [verdict] = [span for span in receiver.spans if span.parent_id == judge.span_id]
+    for span, sent in zip((rewrite, answer, verdict), fake_llm.chat_requests, strict=True):
+        wanted = (sent.body.get("temperature"), sent.body.get("max_tokens"))
+        told = [span.attributes.get(f"gen_ai.request.{name}") for name in ("temperature", "max_tokens")]
+        assert tuple(told) == wanted
+    assert rewrite.attributes["gen_ai.request.max_tokens"] != verdict.attributes["gen_ai.request.max_tokens"]
     purposes = {point.attributes.get("ragsite.call.purpose") for point in receiver.points}
     assert purposes == {None, "rewrite", "answer", "judge"}  # None: the turn's own
 

@@ -221,7 +221,10 @@ class LLMCall:
     response_id: str = ""
     response_model: str = ""
     error_code: str = ""
-    # What was sent, and all that the model wrote, thoughts too: for telemetry where texts are asked for; never stored.
+    # Never stored, for telemetry alone. As sent, None: left to the server; and where texts are asked for what was sent,
+    # and all that the model wrote, thoughts too.
+    temperature: float | None = None
+    max_output_tokens: int | None = None
     prompt: Prompt | None = field(default=None, repr=False)
     reply: str = field(default="", repr=False)
 

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from chat.exceptions import ConfigurationError, GenerationError
 from chat.rag.config import LLMCall, LLMRequest, Provider, Usage
-from chat.rag.llm_attempt import Attempt, Limits, ParameterRefusedError, no_pause
+from chat.rag.llm_attempt import TEMPERATURE, Attempt, Limits, ParameterRefusedError, no_pause
 from chat.rag.llm_errors import RETRIED, ErrorCode
 from chat.rag.llm_servers import close_clients, list_models
 from chat.rag.prices import PriceOverride, cost_usd, price_for
@@ -229,6 +229,8 @@ class _Call:
             response_id=attempt.reading.response_id,
             response_model=attempt.reading.response_model,
             error_code=error_code,
+            temperature=None if TEMPERATURE in self.refused else self.request.temperature,
+            max_output_tokens=self.request.max_output_tokens,
             prompt=self.request.prompt,
             reply=attempt.reading.generated,
         )

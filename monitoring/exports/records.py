@@ -5,7 +5,7 @@ turns, and an export that was stopped goes on behind the last turn that it wrote
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -29,7 +29,7 @@ from monitoring.exports.shape import (
     Field,
     Kind,
 )
-from monitoring.models import JudgeVersion, Score
+from monitoring.models import JudgeVersion, ReviewItem, Score
 
 Record = dict[str, Any]
 Users = Literal["none", "ids", "names"]
@@ -58,11 +58,13 @@ class Place:
 
 @dataclass(slots=True)
 class Reader:
-    """Reads the turns of a choice. `users`: whether users are left out, or have a number, or a number and a name."""
+    """Reads the turns of a choice. `users`: whether users are left out, or have a number, or a number and a name;
+    `is_blind`: what was said of a conversation that two review is left out until both have decided."""
 
     choice: Choice
     users: Users = "ids"
     with_texts: bool = True
+    is_blind: bool = False
     batch_turns: int = BATCH_TURNS
     _configs: dict[int, Record] = field(default_factory=dict)
     _judges: dict[int, Record] = field(default_factory=dict)
@@ -92,15 +94,17 @@ class Reader:
     def _records(self, rows: Sequence[Record]) -> list[Record]:
         ids = [row["pk"] for row in rows]
         self._learn(rows, ids)
-        scores = self._scores(ids)
         reviewed = {row["pk"]: row["conversation__id"] for row in rows if row["conversation__review_item__status"]}
+        hidden = {row["pk"] for row in rows if self.is_blind and _is_half_reviewed(row)}
+        scores = self._scores(ids, hidden)
+        told = {turn_id: conversation for turn_id, conversation in reviewed.items() if turn_id not in hidden}
         parts = {
             "hits": self._hits(ids),
             **self._calls(ids),
             "feedback": self._feedback(ids),
             "signals": self._signals(ids),
             "flags": read_flags(ids, scores),
-            "reviews": self._with_users(read_reviews(reviewed, scores), "reviewer"),
+            "reviews": self._with_users(read_reviews(told, scores), "reviewer"),
             "scores": self._with_users(scores, "reviewer", "author"),
         }
         records = []
@@ -159,9 +163,12 @@ class Reader:
         columns = ["user_id", "user__username", "kind", "created_at"]
         return self._with_users(_of_turns(ImplicitSignal, ids, "pk", columns), "user")
 
-    def _scores(self, ids: Sequence[int]) -> dict[int, list[Record]]:
+    def _scores(self, ids: Sequence[int], hidden: Set[int]) -> dict[int, list[Record]]:
+        """Return scores by turn; without those of reviewers for the turns that are `hidden`."""
         people = [f"{who}{end}" for who in ("reviewer", "author") for end in ("_id", "__username")]
-        found = _of_turns(Score, ids, "pk", ["pk", *_SCORE_COLUMNS, *people, "judge_version_id", "conversation_id"])
+        columns = ["pk", *_SCORE_COLUMNS, *people, "judge_version_id", "conversation_id"]
+        shown = ~Q(source=Score.Source.REVIEWER, turn__in=hidden) if hidden else None
+        found = _of_turns(Score, ids, "pk", columns, shown)
         for row in (row for rows in found.values() for row in rows):
             row["judge"] = self._judges[row["judge_version_id"]] if row["judge_version_id"] else None
             row["of_conversation"] = row["conversation_id"] is not None
@@ -178,6 +185,12 @@ class Reader:
         if self.users == "none" or row[f"{prefix}_id"] is None:
             return None
         return {"id": row[f"{prefix}_id"], "name": row[f"{prefix}__username"] if self.users == "names" else None}
+
+
+def _is_half_reviewed(row: Mapping[str, Any]) -> bool:
+    """Whether a second reviewer may still decide, who is to be blind: to earlier rounds too, whose labels stay."""
+    status, wanted = row["conversation__review_item__status"], row["conversation__review_item__reviews_wanted"]
+    return bool(status == ReviewItem.Status.IN_REVIEW and wanted > 1)
 
 
 def config_record(config: PipelineConfig) -> Record:

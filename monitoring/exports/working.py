@@ -89,7 +89,8 @@ def _make(export: Export, mine: ExportQuerySet, until: float, part_turns: int) -
         export.score_names = score_names() if export.file_format == "csv" else []
         mine.update(total_turns=export.total_turns, score_names=export.score_names)
     users: Users = export.users  # type: ignore[assignment] # a constraint of the table allows no other
-    reader = Reader(choice, users=users, with_texts=export.with_texts, batch_turns=part_turns)
+    # Whoever may order exports may be the second reviewer.
+    reader = Reader(choice, users=users, with_texts=export.with_texts, is_blind=True, batch_turns=part_turns)
     after = Place(export.place_at, export.place_turn_id) if export.place_at and export.place_turn_id else None
     number = export.parts.count()
     for records, place in reader.batches(after):

@@ -42,10 +42,17 @@ class Call:
     request_id: str
     response_id: str
     error_code: str
+    temperature: float | None = None
+    max_output_tokens: int | None = None
 
 
-def stored_call(row: LLMCall) -> Call:
-    return Call(**{name: getattr(row, name) for name in Call.__slots__})
+NOT_STORED = ("temperature", "max_output_tokens")
+
+
+def stored_call(row: LLMCall, made: CallData | None = None) -> Call:
+    """Return a call by its row; `made`: what this process remembers of it besides."""
+    told = {name: getattr(row, name) for name in Call.__slots__ if name not in NOT_STORED}
+    return Call(**told, **({name: getattr(made, name) for name in NOT_STORED} if made else {}))
 
 
 def made_call(call: CallData) -> Call:
@@ -68,6 +75,8 @@ def made_call(call: CallData) -> Call:
         request_id=call.request_id,
         response_id=call.response_id,
         error_code=call.error_code,
+        temperature=call.temperature,
+        max_output_tokens=call.max_output_tokens,
     )
 
 
@@ -145,6 +154,8 @@ def _attributes(call: Call) -> dict[str, AttributeValue]:
             **tokens,
             names.PROMPT_NAME: call.prompt_name,
             names.REQUEST_STREAM: True if is_chat else None,
+            names.REQUEST_TEMPERATURE: call.temperature,
+            names.REQUEST_MAX_TOKENS: call.max_output_tokens,
             names.RESPONSE_ID: call.response_id,
             names.FINISH_REASONS: [call.finish_reason] if call.finish_reason else None,
             names.TIME_TO_FIRST_CHUNK: call.first_token_seconds,

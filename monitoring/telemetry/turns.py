@@ -41,7 +41,7 @@ def send_turn(job: FinishedTurn, outlet: Outlet) -> None:
         for call in calls:
             outlet.instruments.count_call(stored_call(call), turn.origin)
     if outlet.tracing:
-        _Trace(turn, calls, outlet.tracing, _remembered(turn, calls, job)).send()
+        _Trace(turn, calls, outlet.tracing, _remembered(calls, job)).send()
 
 
 def error_type_of(turn: Turn) -> str:
@@ -51,10 +51,9 @@ def error_type_of(turn: Turn) -> str:
     return ""
 
 
-def _remembered(turn: Turn, rows: Sequence[LLMCall], job: FinishedTurn) -> Mapping[int, CallData]:
-    """Return what is remembered of calls by the ids of their rows; nothing where texts are not sent, or where the user
-    deleted them."""
-    if not settings.TELEMETRY_WITH_TEXT or not turn.question or len(rows) != len(job.calls):
+def _remembered(rows: Sequence[LLMCall], job: FinishedTurn) -> Mapping[int, CallData]:
+    """Return what is remembered of calls by the ids of their rows."""
+    if len(rows) != len(job.calls):
         return {}
     return {row.pk: call for row, call in zip(rows, job.calls, strict=True)}
 
@@ -91,22 +90,22 @@ class _Trace:
         self._send_retrieval(inside, begins, ends)
         around = {"rerank": self._send_rerank(inside, begins, ends)}
         free_at = dict(begins)
+        about: dict[str, AttributeValue] = {names.CONVERSATION: str(self.turn.conversation_id)}
+        with_text = settings.TELEMETRY_WITH_TEXT and self.turn.question  # else the user deleted it
         for row in self.calls:
-            stage = _stage_of(row)
-            more: dict[str, AttributeValue] = {}
-            if stage == "answer":
+            stage, made = _stage_of(row), self.remembered.get(row.pk)
+            more = texts.of_call(made) if with_text and made else {}
+            if stage == "answer" and not made:
                 config = self.turn.config
                 more = known(
                     {names.REQUEST_TEMPERATURE: config.temperature, names.REQUEST_MAX_TOKENS: config.max_output_tokens}
                 )
-            if remembered := self.remembered.get(row.pk):
-                more |= texts.of_call(remembered)
             free_at[stage] = send_call(
                 self.tracing.tracer,
-                stored_call(row),
+                stored_call(row, made),
                 around=around.get(stage, inside),
                 start=begins[stage] if stage == "embed" else free_at[stage],
-                more={names.CONVERSATION: str(self.turn.conversation_id), **more},
+                more={**about, **more},
             )
 
     def _send_embedding(self, inside: Context, begins: Mapping[str, int], ends: Mapping[str, int]) -> None:
