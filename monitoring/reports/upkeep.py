@@ -6,8 +6,8 @@ HOURS_AT_A_TIME = 200  # of each kind, in one transaction
 
 
 def refresh() -> int:
-    """Make the roll-up of each hour anew that changed, except of the hour that goes on; return how many hours there
-    were, one for each kind of roll-up. Another process that does the same leaves 0 to do."""
+    """Make the roll-up of each hour that ended or changed since; return how many hours there were, one for each kind of
+    roll-up. Another process that does the same leaves 0 to do."""
     total = 0
     while done := _refresh_some():
         total += done
@@ -23,8 +23,5 @@ def _refresh_some() -> int:
 def changed_hours() -> int:
     """Return how many hours wait for `refresh`, one for each kind of roll-up."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM (SELECT DISTINCT kind, hour FROM reports.change"
-            " WHERE hour < date_bin('1 hour', now(), 'epoch')) AS changed"
-        )
+        cursor.execute("SELECT reports.waiting()")
         return int(cursor.fetchone()[0])
