@@ -5,6 +5,7 @@ import json
 import pytest
 
 from monitoring.models import Score
+from monitoring.telemetry.places import place_of
 from tests.api_clients import api_client
 from tests.factories import make_turn
 from tests.review_rows import make_verdict
@@ -202,3 +203,35 @@ def test_export_is_filtered_and_leaves_out_what_failed(staff, alice):
     assert names(staff) == ["groundedness"]
     assert names(staff, name="relevance") == []
     assert names(alice) == []
+
+
+@pytest.mark.parametrize("shape", ["langfuse", "phoenix"])
+@pytest.mark.parametrize("traceparent", ["", f"00-{'1f' * 16}-{'2e' * 8}-01"])
+def test_turns_are_known_by_the_spans_that_were_sent_of_them(alice, shape, traceparent):
+    turn = own_turn(alice, traceparent=traceparent)
+    send(alice, turn=turn.pk, name="helpfulness", value=0.75)
+    place = place_of(turn)
+    client = api_client(alice)
+
+    whole = client.get(f"{SCORES}export/", {"shape": shape, "ids": "opentelemetry"})
+    [row] = json.loads(b"".join(whole.streaming_content))["data"]
+    named = [row.get(name) for name in ("traceId", "observationId", "span_id")]
+    row |= {"name": "again"}
+    response = bring(alice, shape, [row])
+
+    trace, span = f"{place.trace_id:032x}", f"{place.span_id:016x}"
+    assert named == ([trace, span, None] if shape == "langfuse" else [None, None, span])
+    assert (response.status_code, response.json()["results"][0]["ignored"]) == (201, [])
+    assert Score.objects.get(name="again").turn == turn
+
+
+def test_a_trace_that_is_a_turn_s_own_needs_no_span_and_a_foreign_span_is_no_turn(alice):
+    turn = own_turn(alice)
+    trace = f"{place_of(turn).trace_id:032x}"
+
+    own = bring(alice, "langfuse", [{"traceId": trace, "observationId": "ab" * 8, "name": "a", "value": 1}])
+    foreign = bring(alice, "phoenix", [{"span_id": "ab" * 8, "name": "a", "result": {"score": 1}}])
+
+    assert (own.status_code, own.json()["results"][0]["ignored"]) == (201, ["observationId"])
+    assert Score.objects.get().turn == turn
+    assert "invoke_workflow ragsite" in foreign.json()["results"][0]["error"]

@@ -16,7 +16,7 @@ from chat.api.view import ApiView, asked
 from chat.models.api import Scope
 from chat.streamed_lines import LinesResponse
 from monitoring.api.scores import ScoresQuery, found
-from monitoring.scoring.exporting import export_lines
+from monitoring.scoring.exporting import IDS, OWN, export_lines
 from monitoring.scoring.importing import MOST_ROWS, import_scores
 from monitoring.scoring.shapes import SHAPES
 
@@ -34,6 +34,9 @@ class ExportQuery(ScoresQuery):
     """Which scores, in whose shape."""
 
     shape = serializers.ChoiceField(list(SHAPES))
+    ids = serializers.ChoiceField(
+        IDS, default=OWN, help_text="By which turns are named: their ids here, or of their spans as they were sent."
+    )
 
 
 class RowResultSerializer(serializers.Serializer[Any]):
@@ -92,8 +95,8 @@ class ExportScores(ApiView):
         """Send scores as `{"data": [...]}`, streamed, oldest first: each is what the other system's address takes, and
         the whole is what the import takes. Verdicts that failed have no place in these shapes and are left out."""
         wanted = asked(request, ExportQuery, also=frozenset())
-        shape = wanted.pop("shape")
-        lines = export_lines(found(request, wanted), shape=shape, reader=request.user)
+        shape, ids = wanted.pop("shape"), wanted.pop("ids")
+        lines = export_lines(found(request, wanted), shape=shape, reader=request.user, ids=ids)
         return LinesResponse(lines, content_type="application/json")
 
 

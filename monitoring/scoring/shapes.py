@@ -1,9 +1,11 @@
 """Scores in the shapes of Langfuse and Phoenix, both ways. docs/api.md says what becomes what.
 
-In both, a trace or span is a turn and a session is a conversation. What these shapes have no place for goes along in
+In both, a trace or span is a turn and a session is a conversation, by their ids here or by those of the traces that are
+sent by OpenTelemetry (monitoring.telemetry.ids). What these shapes have no place for goes along in
 their metadata under "ragsite", and is read from there again.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +15,15 @@ from monitoring.exceptions import ScoreError
 from monitoring.models import Score
 from monitoring.models.judging import JudgeVersion
 from monitoring.scoring.writing import ScoreDraft, yes_or_no
+from monitoring.telemetry.ids import turn_id_of_span, turn_id_of_trace
 
 OWN = "ragsite"  # key of metadata
 Row = Mapping[str, Any]
 # What a score cannot be tied to, or configured by, here: read over, and named in the row's result.
-LANGFUSE_IGNORED = ("observationId", "configId", "environment", "queueId", "datasetRunId")
+LANGFUSE_IGNORED = ("configId", "environment", "queueId", "datasetRunId")
 # As Langfuse says where a score came from, when one reads them.
 LANGFUSE_SOURCES = {"EVAL": Score.Annotator.LLM, "ANNOTATION": Score.Annotator.HUMAN}
-MOST_ID = 2**63 - 1
+SPAN, TRACE = re.compile("[0-9a-f]{16}"), re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,21 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """How a row is to be known: its own identifier, and the ids of its turn; `span` is empty where a turn's id here is
+    both trace and span."""
+
+    identifier: str
+    trace: str
+    span: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
-    """Reading and writing one system's rows. `write` is told the identifier by which the row is to be known."""
+    """Reading and writing one system's rows."""
 
     read: Callable[[Row], Read]
-    write: Callable[[Score, str], dict[str, Any]]
+    write: Callable[[Score, Names], dict[str, Any]]
 
 
 def read_langfuse(row: Row) -> Read:
@@ -46,9 +59,11 @@ def read_langfuse(row: Row) -> Read:
     value, label = _langfuse_value(row)
     if not row.get("traceId") and not row.get("sessionId"):
         raise ScoreError("traceId or sessionId is missing: a turn's or a conversation's id of this site.")
+    # The trace of a request may hold several turns: then the span says which.
+    by_span = _turn_of_id(_text(row, "observationId")) if not _turn_of_id(str(row.get("traceId", ""))) else None
     draft = ScoreDraft(
         name=_text(row, "name"),
-        turn_id=_turn_id(row, "traceId") if row.get("traceId") else None,
+        turn_id=(by_span or _turn_id(row, "traceId")) if row.get("traceId") else None,
         conversation_id=None if row.get("traceId") else _conversation_id(row, "sessionId"),
         value=value,
         label=label or str(own.get("label", "")),
@@ -57,8 +72,9 @@ def read_langfuse(row: Row) -> Read:
         annotator_kind=str(kind),
         metadata=metadata,
     )
-    ignored = [name for name in LANGFUSE_IGNORED if row.get(name)]
-    return Read(draft, tuple(ignored))
+    ignored = tuple(name for name in LANGFUSE_IGNORED if row.get(name))
+    is_of_turn = not row.get("observationId") or _turn_of_id(_text(row, "observationId"))
+    return Read(draft, ignored if is_of_turn else ("observationId", *ignored))
 
 
 def read_phoenix(row: Row) -> Read:
@@ -84,17 +100,18 @@ def read_phoenix(row: Row) -> Read:
     return Read(draft)
 
 
-def write_langfuse(score: Score, identifier: str) -> dict[str, Any]:
+def write_langfuse(score: Score, names: Names) -> dict[str, Any]:
     """Return a score as Langfuse's POST /api/public/scores takes it."""
     kind, value, own = "NUMERIC", score.value, {"annotator_kind": kind_of(score)}
-    row: dict[str, Any] = {"id": identifier} if identifier else {}
+    row: dict[str, Any] = {"id": names.identifier} if names.identifier else {}
     if score.boolean is not None:
         kind = "BOOLEAN"
     elif score.value is None:
         kind = "CATEGORICAL"
     elif score.label:
         own["label"] = score.label
-    target = {"sessionId": str(score.conversation_id)} if score.conversation_id else {"traceId": str(score.turn_id)}
+    span = {"observationId": names.span} if names.span else {}
+    target = {"sessionId": str(score.conversation_id)} if score.conversation_id else {"traceId": names.trace, **span}
     return {
         **row,
         **target,
@@ -106,16 +123,17 @@ def write_langfuse(score: Score, identifier: str) -> dict[str, Any]:
     }
 
 
-def write_phoenix(score: Score, identifier: str) -> dict[str, Any]:
+def write_phoenix(score: Score, names: Names) -> dict[str, Any]:
     """Return a score as Phoenix's POST /v1/span_annotations (or session_annotations) takes it."""
-    target = {"session_id": str(score.conversation_id)} if score.conversation_id else {"span_id": str(score.turn_id)}
+    span = names.span or names.trace
+    target = {"session_id": str(score.conversation_id)} if score.conversation_id else {"span_id": span}
     return {
         **target,
         "name": score.name,
         "annotator_kind": kind_of(score),
         "result": {"label": score.label or None, "score": score.value, "explanation": score.explanation or None},
         "metadata": score.details.get("metadata", {}),
-        "identifier": identifier,
+        "identifier": names.identifier,
     }
 
 
@@ -186,9 +204,22 @@ def _number(row: Row, name: str) -> float | None:
 
 def _turn_id(row: Row, name: str) -> int:
     text = str(row.get(name, ""))
-    if not (text.isascii() and text.isdecimal() and len(text) < 20 and int(text) <= MOST_ID):
-        raise ScoreError(f"{name} is {text[:60]!r}; it is the number of a turn of this site.")
-    return int(text)
+    number = _turn_of_id(text)
+    if number is None:
+        raise ScoreError(
+            f"{name} is {text[:60]!r}; it is the number of a turn of this site, or the id of the span"
+            " `invoke_workflow ragsite` that was sent of it."
+        )
+    return number
+
+
+def _turn_of_id(text: str) -> int | None:
+    """Return which turn an id names: its number here, its span or its own trace."""
+    if SPAN.fullmatch(text):
+        return turn_id_of_span(int(text, 16))
+    if TRACE.fullmatch(text):
+        return turn_id_of_trace(int(text, 16))
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
 
 
 def _conversation_id(row: Row, name: str) -> UUID:

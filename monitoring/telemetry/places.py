@@ -1,7 +1,6 @@
 """Where a turn stands in the traces. The web process that answers and the worker that judges have to agree on it, so
-that ids are not random but made from the turn: its conversation's id is, and so are they."""
+that ids are not random but made from the turn."""
 
-import hashlib
 from dataclasses import dataclass
 
 from opentelemetry.context import Context
@@ -10,10 +9,10 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, set_span_in_context
 
 from chat.models import Turn
+from monitoring.telemetry.ids import span_id_of, trace_id_of
 from monitoring.telemetry.names import INVOKE_WORKFLOW, WORKFLOW
 
 ROOT_NAME = f"{INVOKE_WORKFLOW} {WORKFLOW}"
-TRACE_BYTES, SPAN_BYTES = 16, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +42,9 @@ class Place:
 
 def place_of(turn: Turn) -> Place:
     """Return where a turn stands: in the trace of its request where there was one, else in one made from its ids."""
-    digest = hashlib.sha256(f"{turn.conversation_id}/{turn.pk}".encode()).digest()
-    trace_id = int.from_bytes(digest[:TRACE_BYTES])
-    span_id = int.from_bytes(digest[TRACE_BYTES : TRACE_BYTES + SPAN_BYTES])
+    span_id = span_id_of(turn.pk)
     if not turn.traceparent:
-        return Place(trace_id, span_id, None)
+        return Place(trace_id_of(turn.pk, turn.conversation_id), span_id, None)
     _, trace, span, flags = turn.traceparent.split("-")
     parent = SpanContext(int(trace, 16), int(span, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))
     return Place(parent.trace_id, span_id, parent)
