@@ -51,7 +51,7 @@ def _worker() -> Iterator[Metric]:
         [({}, worker_silent_seconds())],
     )
     yield gauge(
-        "ragsite_rollups_changed", "Roll-ups of an hour that the worker is to make anew.", [({}, changed_hours())]
+        "ragsite_rollups_changed", "Roll-ups of an hour that the worker is to make.", [({}, changed_hours())]
     )
 
 
