@@ -50,9 +50,7 @@ def _worker() -> Iterator[Metric]:
         "How long no worker was seen; absent where none ever was.",
         [({}, worker_silent_seconds())],
     )
-    yield gauge(
-        "ragsite_rollups_changed", "Roll-ups of an hour that the worker is to make.", [({}, changed_hours())]
-    )
+    yield gauge("ragsite_rollups_changed", "Roll-ups of an hour that the worker is to make.", [({}, changed_hours())])
 
 
 def _database() -> Iterator[Metric]:
