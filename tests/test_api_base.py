@@ -329,14 +329,29 @@ def test_field_that_there_is_not_is_refused_with_those_there_are(staff):
     assert of_form["field"] == "colection"
 
 
-def test_what_only_replies_have_may_be_sent_back(staff):
-    collection, client = make_collection(name="Lifts"), api_client(staff)
+def test_field_that_cannot_be_changed_is_refused(staff):
+    collection = make_collection(name="Lifts")
     url = f"{COLLECTIONS}{collection.pk}/"
-    whole = client.get(url).json()
 
-    response = client.patch(url, {**whole, "name": "Lifts 2"}, format="json")
+    [error] = assert_problem(api_client(staff).patch(url, {"id": 7, "name": "Lifts 2"}, format="json"), 400, "invalid")[
+        "errors"
+    ]
 
-    assert (response.status_code, response.json()["name"]) == (200, "Lifts 2")
+    assert (error["field"], error["code"]) == ("id", "unknown")
+    assert error["detail"].startswith("It cannot be changed; there are ")
+    collection.refresh_from_db()
+    assert collection.name == "Lifts"
+
+
+def test_thousands_of_fields_that_there_are_not_get_a_short_reply(staff):
+    body = {f"{number}{'x' * 500}": 1 for number in range(5_000)}
+
+    response = api_client(staff).post(COLLECTIONS, body, format="json")
+    query = api_client(staff).get(f"{COLLECTIONS}?" + "&".join(f"x{number}=1" for number in range(200)))
+
+    assert 20 <= len(assert_problem(response, 400, "invalid")["errors"]) < 30
+    assert len(response.content) < 20_000
+    assert len(assert_problem(query, 400, "invalid")["errors"]) == 20
 
 
 def test_body_in_another_form_is_refused_with_the_one_that_is_taken(staff):

@@ -235,3 +235,25 @@ def test_a_trace_that_is_a_turn_s_own_needs_no_span_and_a_foreign_span_is_no_tur
     assert (own.status_code, own.json()["results"][0]["ignored"]) == (201, ["observationId"])
     assert Score.objects.get().turn == turn
     assert "invoke_workflow ragsite" in foreign.json()["results"][0]["error"]
+
+
+@pytest.mark.parametrize("observation", ["2", 12, ["x"], "cd" * 8])
+def test_an_observation_that_is_no_turn_s_is_named_and_changes_nothing(alice, observation):
+    turn = own_turn(alice)
+    row = {"observationId": observation, "name": "a", "value": 1}
+
+    mine = bring(alice, "langfuse", [{**row, "traceId": str(turn.pk)}]).json()
+    foreign = bring(alice, "langfuse", [{**row, "traceId": "a-foreign-trace"}]).json()
+
+    assert (mine["stored"], mine["results"][0]["ignored"]) == (1, ["observationId"])
+    assert "a-foreign-trace" in foreign["results"][0]["error"]
+
+
+def test_where_trace_and_span_name_two_turns_the_trace_counts_and_the_span_is_named(alice):
+    first, second = own_turn(alice), own_turn(alice)
+    row = {"traceId": f"{place_of(first).trace_id:032x}", "observationId": f"{place_of(second).span_id:016x}"}
+
+    said = bring(alice, "langfuse", [{**row, "name": "a", "value": 1}]).json()
+
+    assert said["results"][0]["ignored"] == ["observationId"]
+    assert Score.objects.get().turn == first

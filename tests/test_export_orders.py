@@ -86,6 +86,16 @@ def test_what_a_first_reviewer_said_is_left_out_until_the_second_has_decided():
     assert [told(line) for line in exported()] == [(2, ["JUDGE", "REVIEWER", "REVIEWER"]), (1, ["REVIEWER"])]
 
 
+def test_what_a_first_reviewer_says_while_an_export_is_read_is_left_out_too():
+    first, turn = make_member("reviewer"), make_turn()
+    item, reader = make_review_item(turn, reviews_wanted=2), Reader(read_choice({}), is_blind=True)
+
+    rows = reader._rows(reader.choice.turns(), None)
+    decide(item=item, reviewer=first, verdicts=Verdicts(turns={turn.pk: {"relevance": "RELEVANT"}}))
+
+    assert [told(line) for line in reader._records(rows)] == [(0, [])]
+
+
 def exported():
     """The lines of an export that is ordered now."""
     export = orders.start_export(typed={})

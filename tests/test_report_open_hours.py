@@ -11,11 +11,13 @@ from django.utils import timezone
 from chat.models import Turn
 from monitoring.reports import Filters, read, refresh
 from monitoring.reports.upkeep import changed_hours
+from tests.conftest import ROOT
 from tests.factories import make_call, make_config, make_conversation, make_feedback, make_turn
 from tests.review_rows import make_verdict
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
+OPEN_HOURS = ROOT / "monitoring/migrations/sql/0029_open_hours/open_hours.sql"
 LONG_AGO = datetime(2026, 3, 1, 5, tzinfo=UTC)
 
 
@@ -101,6 +103,61 @@ def test_many_rows_of_one_old_hour_leave_one_note_and_another_after_it_was_taken
         assert notes() == before + 1
         refresh()
         assert rolled_up("turn", "turns") == 5 * times
+
+
+def test_rows_of_old_hours_in_no_order_leave_a_note_for_each_hour():
+    make_turn()
+    refresh()
+    before = notes()
+
+    for number in (3, 1, 2, 1, 3, 2):
+        copy_turn(LONG_AGO + number * HOUR, 2)
+
+    assert notes() == before + 3
+
+
+def test_what_a_clock_that_was_ahead_closed_is_open_again():
+    refresh()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE reports.closed SET until = until + interval '5 hours'")
+    turn = make_turn()
+    now = Filters(turn.created_at - HOUR, turn.created_at + HOUR)
+
+    assert read("turns", now)[0]["turns"] == 0, "hours are read as if they were closed"
+    refresh()
+    assert read("turns", now)[0]["turns"] == 1
+    close_at(turn.created_at + HOUR)
+    assert rolled_up("turn", "turns") == 1
+
+
+def test_an_old_hour_is_noted_anew_after_its_table_was_emptied():
+    make_turn()
+    copy_turn(LONG_AGO, 2)
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE kept AS SELECT * FROM chat_turn WHERE created_at = %s LIMIT 1", [LONG_AGO])
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("TRUNCATE chat_turn CASCADE")
+        cursor.execute("INSERT INTO chat_turn SELECT * FROM kept")
+        cursor.execute("DROP TABLE kept")
+
+    long_ago = Filters(LONG_AGO, LONG_AGO + HOUR)
+    assert read("turns", long_ago)[0]["turns"] == 1
+    refresh()
+    assert read("turns", long_ago)[0]["turns"] == 1
+
+
+def test_migration_may_be_applied_again():
+    make_turn()
+    until = one("SELECT until FROM reports.closed")
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(OPEN_HOURS.read_text())
+
+    assert one("SELECT until FROM reports.closed") == until
+    copy_turn(LONG_AGO, 1)
+    refresh()
+    assert rolled_up("turn", "turns") >= 1
 
 
 @pytest.mark.django_db(transaction=True)

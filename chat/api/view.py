@@ -5,6 +5,7 @@ serializers. What is read and written goes through the same querysets and servic
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Set
+from itertools import islice
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import QuerySet
@@ -25,6 +26,8 @@ S = TypeVar("S", bound=Serializer[Any])
 OF_PAGES = frozenset({"cursor", "limit", "fields"})
 # Of lists that are sent whole.
 NOTHING: frozenset[str] = frozenset()
+# Fields and parameters that there are not: how many are named in a reply, with how many characters of each.
+MOST_UNKNOWN, MOST_SHOWN = 20, 100
 
 
 class ApiView(APIView):
@@ -77,11 +80,12 @@ def checked(serializer: type[Serializer[Any]], data: Any, **options: Any) -> dic
 
 
 def read(serializer: type[S], data: Any, **options: Any) -> S:
-    """Return the serializer with what was sent; errors as of `checked`, and for fields that it does not have: one that
-    is mistyped would be left out without a word. What only replies have may be sent back."""
+    """Return the serializer with what was sent; errors as of `checked`, and for fields that it does not write: one that
+    is mistyped, or that cannot be changed, would be left out without a word."""
     reader = serializer(data=data, **options)
     errors = {} if reader.is_valid() else with_choices(reader, reader.errors)
-    if errors := {**dict(unknown_fields(reader, data)), **errors}:
+    # Somebody may send thousands, and each is answered.
+    if errors := {**dict(islice(unknown_fields(reader, data), MOST_UNKNOWN)), **errors}:
         raise ValidationError(errors)
     return reader
 
@@ -91,13 +95,15 @@ def unknown_fields(field: Any, data: Any, path: str = "") -> Iterator[tuple[str,
     if isinstance(field, ListSerializer) and isinstance(data, list):
         for place, row in enumerate(data):
             yield from unknown_fields(field.child, row, f"{path}{place}.")
-    elif isinstance(field, Serializer) and not field.read_only and isinstance(data, Mapping):
-        writable = ", ".join(sorted(name for name, inner in field.fields.items() if not inner.read_only))
+    elif isinstance(field, Serializer) and isinstance(data, Mapping):
+        writable = {name: inner for name, inner in field.fields.items() if not inner.read_only}
+        there_are = f"there are {', '.join(sorted(writable))}."
         for name, value in data.items():
-            if name in field.fields:
-                yield from unknown_fields(field.fields[name], value, f"{path}{name}.")
+            if name in writable:
+                yield from unknown_fields(writable[name], value, f"{path}{name}.")
             else:
-                yield f"{path}{name}", [ErrorDetail(f"There is no such field; there are {writable}.", "unknown")]
+                problem = "It cannot be changed" if name in field.fields else "There is no such field"
+                yield f"{path}{name[:MOST_SHOWN]}", [ErrorDetail(f"{problem}; {there_are}", "unknown")]
 
 
 def with_choices(field: Any, errors: Any) -> Any:
@@ -132,6 +138,6 @@ def asked(request: Request, serializer: type[Serializer[Any]], *, also: frozense
 def refuse_unknown(given: Iterable[str], known: Set[str]) -> None:
     """Raise ValidationError for parameters that there are not: a filter that is mistyped would show what nobody asked
     for."""
-    if unknown := sorted(set(given) - known):
+    if unknown := sorted(name[:MOST_SHOWN] for name in set(given) - known)[:MOST_UNKNOWN]:
         there_are = f"; there are {', '.join(sorted(known))}." if known else ": all is listed."
         raise ValidationError(dict.fromkeys(unknown, f"Nothing is asked for by this name{there_are}"))

@@ -5,7 +5,7 @@ turns, and an export that was stopped goes on behind the last turn that it wrote
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -95,16 +95,17 @@ class Reader:
         ids = [row["pk"] for row in rows]
         self._learn(rows, ids)
         reviewed = {row["pk"]: row["conversation__id"] for row in rows if row["conversation__review_item__status"]}
-        hidden = {row["pk"] for row in rows if self.is_blind and _is_half_reviewed(row)}
-        scores = self._scores(ids, hidden)
-        told = {turn_id: conversation for turn_id, conversation in reviewed.items() if turn_id not in hidden}
+        scores = self._scores(ids)
+        reviews = read_reviews(reviewed, scores)
+        if self.is_blind:
+            _hide(rows, scores, reviews)
         parts = {
             "hits": self._hits(ids),
             **self._calls(ids),
             "feedback": self._feedback(ids),
             "signals": self._signals(ids),
             "flags": read_flags(ids, scores),
-            "reviews": self._with_users(read_reviews(told, scores), "reviewer"),
+            "reviews": self._with_users(reviews, "reviewer"),
             "scores": self._with_users(scores, "reviewer", "author"),
         }
         records = []
@@ -163,12 +164,10 @@ class Reader:
         columns = ["user_id", "user__username", "kind", "created_at"]
         return self._with_users(_of_turns(ImplicitSignal, ids, "pk", columns), "user")
 
-    def _scores(self, ids: Sequence[int], hidden: Set[int]) -> dict[int, list[Record]]:
-        """Return scores by turn; without those of reviewers for the turns that are `hidden`."""
+    def _scores(self, ids: Sequence[int]) -> dict[int, list[Record]]:
         people = [f"{who}{end}" for who in ("reviewer", "author") for end in ("_id", "__username")]
         columns = ["pk", *_SCORE_COLUMNS, *people, "judge_version_id", "conversation_id"]
-        shown = ~Q(source=Score.Source.REVIEWER, turn__in=hidden) if hidden else None
-        found = _of_turns(Score, ids, "pk", columns, shown)
+        found = _of_turns(Score, ids, "pk", columns)
         for row in (row for rows in found.values() for row in rows):
             row["judge"] = self._judges[row["judge_version_id"]] if row["judge_version_id"] else None
             row["of_conversation"] = row["conversation_id"] is not None
@@ -187,10 +186,20 @@ class Reader:
         return {"id": row[f"{prefix}_id"], "name": row[f"{prefix}__username"] if self.users == "names" else None}
 
 
-def _is_half_reviewed(row: Mapping[str, Any]) -> bool:
-    """Whether a second reviewer may still decide, who is to be blind: to earlier rounds too, whose labels stay."""
-    status, wanted = row["conversation__review_item__status"], row["conversation__review_item__reviews_wanted"]
-    return bool(status == ReviewItem.Status.IN_REVIEW and wanted > 1)
+def _hide(rows: Sequence[Record], scores: Mapping[int, list[Record]], reviews: dict[int, list[Record]]) -> None:
+    """Take out what reviewers said of conversations that a second reviewer may still decide, who is to be blind: of
+    earlier rounds too, whose labels stay. Asked after all else was read, as somebody may have decided meanwhile."""
+    waiting = ReviewItem.objects.filter(
+        conversation__in={row["conversation__id"] for row in rows},
+        status=ReviewItem.Status.IN_REVIEW,
+        reviews_wanted__gt=1,
+    )
+    hidden = set(waiting.values_list("conversation", flat=True))
+    for row in rows:
+        if row["conversation__id"] in hidden:
+            reviews.pop(row["pk"], None)
+            said = scores.get(row["pk"], [])
+            said[:] = [score for score in said if score["source"] != Score.Source.REVIEWER]
 
 
 def config_record(config: PipelineConfig) -> Record:

@@ -9,7 +9,7 @@ from django.db.models import F
 from monitoring.models import Score
 from monitoring.models.scores import ScoreQuerySet
 from monitoring.scoring.shapes import SHAPES, Names
-from monitoring.telemetry.ids import span_id_of, trace_id_of
+from monitoring.telemetry.ids import site_key, span_id_of, trace_id_of
 
 BATCH_ROWS = 500
 OWN, TRACES = IDS = ("ragsite", "opentelemetry")
@@ -38,6 +38,7 @@ def _names(score: Any, identifier: str, ids: str) -> Names:
     """Return how a score is known; it says its turn's `traceparent` and `turn_conversation_id` too."""
     if ids == OWN:
         return Names(identifier, str(score.turn_id))
+    key = site_key()
     joined = score.traceparent.split("-")[1] if score.traceparent else ""
-    trace = joined or f"{trace_id_of(score.turn_id, score.turn_conversation_id):032x}"
-    return Names(identifier, trace, f"{span_id_of(score.turn_id):016x}")
+    trace = joined or f"{trace_id_of(score.turn_id, score.turn_conversation_id, key):032x}"
+    return Names(identifier, trace, f"{span_id_of(score.turn_id, key):016x}")

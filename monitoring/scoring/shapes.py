@@ -15,7 +15,7 @@ from monitoring.exceptions import ScoreError
 from monitoring.models import Score
 from monitoring.models.judging import JudgeVersion
 from monitoring.scoring.writing import ScoreDraft, yes_or_no
-from monitoring.telemetry.ids import turn_id_of_span, turn_id_of_trace
+from monitoring.telemetry.ids import site_key, turn_id_of_span, turn_id_of_trace
 
 OWN = "ragsite"  # key of metadata
 Row = Mapping[str, Any]
@@ -59,11 +59,11 @@ def read_langfuse(row: Row) -> Read:
     value, label = _langfuse_value(row)
     if not row.get("traceId") and not row.get("sessionId"):
         raise ScoreError("traceId or sessionId is missing: a turn's or a conversation's id of this site.")
-    # The trace of a request may hold several turns: then the span says which.
-    by_span = _turn_of_id(_text(row, "observationId")) if not _turn_of_id(str(row.get("traceId", ""))) else None
+    of_trace, of_span = _turn_of_id(str(row.get("traceId") or "")), _turn_of_span(row.get("observationId"))
     draft = ScoreDraft(
         name=_text(row, "name"),
-        turn_id=(by_span or _turn_id(row, "traceId")) if row.get("traceId") else None,
+        # The trace of a request may hold several turns: then the span says which.
+        turn_id=(of_trace or of_span or _turn_id(row, "traceId")) if row.get("traceId") else None,
         conversation_id=None if row.get("traceId") else _conversation_id(row, "sessionId"),
         value=value,
         label=label or str(own.get("label", "")),
@@ -73,8 +73,8 @@ def read_langfuse(row: Row) -> Read:
         metadata=metadata,
     )
     ignored = tuple(name for name in LANGFUSE_IGNORED if row.get(name))
-    is_of_turn = not row.get("observationId") or _turn_of_id(_text(row, "observationId"))
-    return Read(draft, ignored if is_of_turn else ("observationId", *ignored))
+    is_read = not row.get("observationId") or of_span == draft.turn_id
+    return Read(draft, ignored if is_read else ("observationId", *ignored))
 
 
 def read_phoenix(row: Row) -> Read:
@@ -216,10 +216,14 @@ def _turn_id(row: Row, name: str) -> int:
 def _turn_of_id(text: str) -> int | None:
     """Return which turn an id names: its number here, its span or its own trace."""
     if SPAN.fullmatch(text):
-        return turn_id_of_span(int(text, 16))
+        return turn_id_of_span(int(text, 16), site_key())
     if TRACE.fullmatch(text):
-        return turn_id_of_trace(int(text, 16))
+        return turn_id_of_trace(int(text, 16), site_key())
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else None
+
+
+def _turn_of_span(value: Any) -> int | None:
+    return _turn_of_id(value) if isinstance(value, str) and SPAN.fullmatch(value) else None
 
 
 def _conversation_id(row: Row, name: str) -> UUID:

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, set_span_in_context
 
 from chat.models import Turn
-from monitoring.telemetry.ids import span_id_of, trace_id_of
+from monitoring.telemetry.ids import site_key, span_id_of, trace_id_of
 from monitoring.telemetry.names import INVOKE_WORKFLOW, WORKFLOW
 
 ROOT_NAME = f"{INVOKE_WORKFLOW} {WORKFLOW}"
@@ -42,9 +42,10 @@ class Place:
 
 def place_of(turn: Turn) -> Place:
     """Return where a turn stands: in the trace of its request where there was one, else in one made from its ids."""
-    span_id = span_id_of(turn.pk)
+    key = site_key()
+    span_id = span_id_of(turn.pk, key)
     if not turn.traceparent:
-        return Place(trace_id_of(turn.pk, turn.conversation_id), span_id, None)
+        return Place(trace_id_of(turn.pk, turn.conversation_id, key), span_id, None)
     _, trace, span, flags = turn.traceparent.split("-")
     parent = SpanContext(int(trace, 16), int(span, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))
     return Place(parent.trace_id, span_id, parent)

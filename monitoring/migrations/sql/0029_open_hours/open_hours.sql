@@ -1,17 +1,17 @@
 -- Hours that are open: what happens in the hour that goes on is not noted at all. Hours from reports.closed on are read from
 -- the facts, noted or not, and refresh() makes the roll-up of each once, when it closes the hour. Noting every question, as
 -- before, took more of the time of those who write than the roll-ups themselves.
-CREATE TABLE reports.closed (
+CREATE TABLE IF NOT EXISTS reports.closed (
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
     until timestamptz NOT NULL -- whole hours before it have their roll-ups, but for those in reports.change
 );
 -- Until now everything was noted.
-INSERT INTO reports.closed (until) VALUES (date_bin('1 hour', clock_timestamp(), 'epoch'));
+INSERT INTO reports.closed (until) VALUES (date_bin('1 hour', clock_timestamp(), 'epoch')) ON CONFLICT DO NOTHING;
 
 -- Whether a change at `at` must be noted: not in the hour that goes on. Who does not note it holds a lock on the hour until the
 -- transaction ends, so that the hour is not closed without it; the clock is looked at again behind the lock, as the hour may
 -- have ended, and been closed, in between. In place of a call, PostgreSQL puts the expression itself into triggers.
-CREATE FUNCTION reports.must_note(at timestamptz)
+CREATE OR REPLACE FUNCTION reports.must_note(at timestamptz)
 RETURNS boolean
 LANGUAGE sql VOLATILE
 AS $$
@@ -22,7 +22,7 @@ $$;
 
 -- Until when hours may be closed, looked at `now`: the hours before the one that goes on, as far as no transaction that is still
 -- open changed one of them without noting it.
-CREATE FUNCTION reports.closable(now timestamptz DEFAULT clock_timestamp())
+CREATE OR REPLACE FUNCTION reports.closable(now timestamptz DEFAULT clock_timestamp())
 RETURNS timestamptz
 LANGUAGE sql VOLATILE
 AS $$
@@ -35,24 +35,33 @@ AS $$
        AND pid <> pg_backend_pid()
 $$;
 
--- Notes an hour, unless it is what this transaction noted last: of many rows of one hour a single note remains. refresh() takes
--- notes, and so forgets what was the last.
-CREATE FUNCTION reports.note(of text, at timestamptz)
+-- Notes an hour, unless this transaction did already: of many rows of one hour a single note remains. What was noted is kept in
+-- a setting of the transaction, a list of hours; when that grows long it begins anew. take() and forget() empty it, as they take
+-- the notes away.
+CREATE OR REPLACE FUNCTION reports.note(of text, at timestamptz)
 RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    wanted timestamptz := date_bin('1 hour', at, 'epoch');
     setting text := 'ragsite.noted_' || of;
+    noted text := coalesce(current_setting(setting, true), '');
+    wanted text := floor(extract(epoch FROM at) / 3600)::bigint || ',';
 BEGIN
-    IF coalesce(current_setting(setting, true), '') <> extract(epoch FROM wanted)::text THEN
-        INSERT INTO reports.change (kind, hour) VALUES (of, wanted);
-        PERFORM set_config(setting, extract(epoch FROM wanted)::text, true);
+    IF position(',' || wanted IN ',' || noted) = 0 THEN
+        INSERT INTO reports.change (kind, hour) VALUES (of, date_bin('1 hour', at, 'epoch'));
+        PERFORM set_config(setting, CASE WHEN length(noted) > 20000 THEN '' ELSE noted END || wanted, true);
     END IF;
 END
 $$;
 
-CREATE FUNCTION reports.note_row()
+CREATE OR REPLACE FUNCTION reports.forget_noted()
+RETURNS void
+LANGUAGE sql
+AS $$
+    SELECT set_config('ragsite.noted_' || kind, '', true) FROM unnest('{turn,feedback,score,call}'::text[]) AS kind
+$$;
+
+CREATE OR REPLACE FUNCTION reports.note_row()
 RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -62,7 +71,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION reports.note_row_of_turn()
+CREATE OR REPLACE FUNCTION reports.note_row_of_turn()
 RETURNS trigger
 LANGUAGE plpgsql
 AS $$
@@ -77,13 +86,13 @@ END
 $$;
 
 -- Questions and calls of models, at their own hour. What is deleted, and what is changed in a lump, is noted as before.
-DROP TRIGGER reports_inserted ON chat_turn;
+DROP TRIGGER IF EXISTS reports_inserted ON chat_turn;
 CREATE TRIGGER reports_inserted AFTER INSERT ON chat_turn FOR EACH ROW
     WHEN (reports.must_note(NEW.created_at)) EXECUTE FUNCTION reports.note_row('turn');
-DROP TRIGGER reports_inserted ON chat_llmcall;
+DROP TRIGGER IF EXISTS reports_inserted ON chat_llmcall;
 CREATE TRIGGER reports_inserted AFTER INSERT ON chat_llmcall FOR EACH ROW
     WHEN (reports.must_note(NEW.created_at)) EXECUTE FUNCTION reports.note_row('call');
-DROP TRIGGER reports_updated ON chat_turn;
+DROP TRIGGER IF EXISTS reports_updated ON chat_turn;
 CREATE TRIGGER reports_updated AFTER UPDATE ON chat_turn FOR EACH ROW
     WHEN ((OLD.status, OLD.finished_at, OLD.created_at, OLD.origin, OLD.collection_id, OLD.config_id, OLD.model, OLD.cost_usd,
            OLD.nothing_found, OLD.hit_count, OLD.cited_count, OLD.removed_citations, OLD.top_similarity, OLD.degraded,
@@ -96,16 +105,16 @@ CREATE TRIGGER reports_updated AFTER UPDATE ON chat_turn FOR EACH ROW
     EXECUTE FUNCTION reports.note_turn();
 
 -- Votes, signals and scores, at the hour of their turn. A vote that is given or changed is one statement that does both.
-DROP TRIGGER reports_inserted ON chat_feedback;
+DROP TRIGGER IF EXISTS reports_inserted ON chat_feedback;
 CREATE TRIGGER reports_inserted AFTER INSERT ON chat_feedback FOR EACH ROW
     EXECUTE FUNCTION reports.note_row_of_turn('feedback');
-DROP TRIGGER reports_updated ON chat_feedback;
+DROP TRIGGER IF EXISTS reports_updated ON chat_feedback;
 CREATE TRIGGER reports_updated AFTER UPDATE ON chat_feedback FOR EACH ROW
     EXECUTE FUNCTION reports.note_row_of_turn('feedback');
-DROP TRIGGER reports_inserted ON chat_implicitsignal;
+DROP TRIGGER IF EXISTS reports_inserted ON chat_implicitsignal;
 CREATE TRIGGER reports_inserted AFTER INSERT ON chat_implicitsignal FOR EACH ROW
     EXECUTE FUNCTION reports.note_row_of_turn('feedback');
-DROP TRIGGER reports_inserted ON monitoring_score;
+DROP TRIGGER IF EXISTS reports_inserted ON monitoring_score;
 CREATE TRIGGER reports_inserted AFTER INSERT ON monitoring_score FOR EACH ROW
     EXECUTE FUNCTION reports.note_row_of_turn('score');
 
@@ -185,10 +194,10 @@ $do$;
 
 -- Bring roll-ups up to date: close the hours that ended, and make anew those that changed, at most `most` of each kind, oldest
 -- first, and their days after them; return how many hours, one for each kind. One process at a time: another returns 0 at once.
-DROP FUNCTION reports.refresh(integer);
-DROP FUNCTION reports.take(text, integer);
+DROP FUNCTION IF EXISTS reports.refresh(integer);
+DROP FUNCTION IF EXISTS reports.take(text, integer);
 
-CREATE FUNCTION reports.refresh(most integer DEFAULT 500, now timestamptz DEFAULT clock_timestamp())
+CREATE OR REPLACE FUNCTION reports.refresh(most integer DEFAULT 500, now timestamptz DEFAULT clock_timestamp())
 RETURNS integer
 LANGUAGE plpgsql
 AS $$
@@ -203,6 +212,12 @@ BEGIN
         RETURN 0;
     END IF;
     SELECT until INTO begins FROM reports.closed;
+    -- The clock was ahead when hours were closed that are not over: they are open again, and the one before, in which something
+    -- may have happened since the clock is right.
+    IF begins > date_bin('1 hour', greatest(now, clock_timestamp()), 'epoch') THEN
+        begins := date_bin('1 hour', greatest(now, clock_timestamp()), 'epoch') - interval '1 hour';
+        UPDATE reports.closed SET until = begins;
+    END IF;
     ends := greatest(begins, least(reports.closable(now), begins + interval '1 hour' * most));
     UPDATE reports.closed SET until = ends WHERE until < ends;
     hours := reports.take('turn', most, begins, ends);
@@ -248,11 +263,11 @@ END
 $$;
 
 -- The hours of a kind that are due: those that are closed now, and the oldest that changed, whose notes are taken.
-CREATE FUNCTION reports.take(of text, most integer, begins timestamptz, ends timestamptz)
+CREATE OR REPLACE FUNCTION reports.take(of text, most integer, begins timestamptz, ends timestamptz)
 RETURNS timestamptz[]
 LANGUAGE sql
 AS $$
-    SELECT set_config('ragsite.noted_' || of, '', true);
+    SELECT reports.forget_noted();
     WITH oldest AS (
         SELECT DISTINCT hour
           FROM reports.change
@@ -271,8 +286,23 @@ AS $$
             SELECT generate_series(begins, ends - interval '1 hour', interval '1 hour')) AS due
 $$;
 
+-- As before; what was noted in this transaction is gone too.
+CREATE OR REPLACE FUNCTION reports.forget()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    TRUNCATE reports.turn_hour, reports.latency_hour, reports.feedback_hour, reports.score_hour, reports.call_hour,
+             reports.turn_day, reports.latency_day, reports.feedback_day, reports.score_day, reports.call_day,
+             reports.change;
+    PERFORM reports.forget_noted();
+    PERFORM reports.note_everything();
+    RETURN NULL;
+END
+$$;
+
 -- How many hours wait for refresh(), one for each kind.
-CREATE FUNCTION reports.waiting()
+CREATE OR REPLACE FUNCTION reports.waiting()
 RETURNS bigint
 LANGUAGE sql STABLE
 AS $$
