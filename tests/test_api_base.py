@@ -12,6 +12,7 @@ from django.utils import timezone
 from chat.exceptions import ChatError
 from chat.models import ApiToken, ApiUse, Collection, KeptReply
 from chat.services.api_use import sweep_api
+from chat.services.configs import ensure_default_config
 from chat.services.tokens import make_token, revoke_token
 from tests.api_clients import api_client, secret_of
 from tests.factories import make_collection, make_conversation, make_turn
@@ -360,3 +361,13 @@ def test_body_in_another_form_is_refused_with_the_one_that_is_taken(staff):
     )
 
     assert told["detail"].endswith("This address takes multipart/form-data.")
+
+
+def test_what_takes_no_body_refuses_one(staff):
+    config = ensure_default_config()
+    url, client = f"/api/v1/pipeline-configs/{config.pk}/copy/", api_client(staff)
+
+    told = assert_problem(client.post(url, {"name": "other", "top_k": 3}, format="json"), 400, "invalid")
+
+    assert told["detail"] == "This address takes no body: nothing of it would be read."
+    assert client.post(url, {}, format="json").status_code == client.post(url).status_code == 201

@@ -1,11 +1,15 @@
 """The OpenAPI files, of the REST API and of OpenAI's protocol: committed, current, and without anything that could not
 be described."""
 
+import re
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+import yaml
 from django.core.management import call_command
 from django.test import Client
+from django.urls import resolve
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 OPENAI = {"urlconf": "chat.openai_api.urls", "custom_settings": "ragsite.api_schema.OPENAI_SETTINGS"}
@@ -69,3 +73,13 @@ def test_pages_of_the_api_are_for_who_is_signed_in(alice):
     assert page.status_code == 200
     assert b"swagger-ui" in page.content
     assert client.get("/api/docs/?script=").status_code == 200
+
+
+def test_only_what_reads_a_body_takes_one():
+    paths = yaml.safe_load((DOCS / "openapi.yaml").read_text())["paths"]
+
+    for path, operations in paths.items():
+        if "post" in operations:
+            numbers = re.sub(r"\{(\w+)\}", lambda found: str(UUID(int=1)) if "conversation" in found[1] else "1", path)
+            view = resolve(numbers).func.view_class
+            assert view.takes_no_body == ("requestBody" not in operations["post"]), path

@@ -118,6 +118,7 @@ class CopyConfig(ApiView):
     """Copying."""
 
     access = {"POST": Access(Scope.ADMIN, ADD)}
+    takes_no_body = True
 
     @extend_schema(operation_id="copy_pipeline_config", request=None, responses={201: ConfigSerializer})
     def post(self, request: Request, config_id: int) -> Response:
@@ -132,6 +133,7 @@ class DefaultConfig(ApiView):
     """Which config answers."""
 
     access = {"POST": Access(Scope.ADMIN, CHANGE)}
+    takes_no_body = True
 
     @extend_schema(operation_id="make_default_pipeline_config", request=None, responses=ConfigSerializer)
     def post(self, request: Request, config_id: int) -> Response:

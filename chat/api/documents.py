@@ -149,6 +149,7 @@ class RetryDocument(ApiView):
     """Taking in again."""
 
     access = {"POST": Access(Scope.ADMIN, "chat.change_document")}
+    takes_no_body = True
     other_errors = {"POST": ("409",)}
 
     @extend_schema(operation_id="retry_document", request=None, responses={202: DocumentSerializer})

@@ -147,6 +147,7 @@ class StopTurn(ApiView):
     """Stopping."""
 
     access = {"POST": Access(Scope.CHAT)}
+    takes_no_body = True
 
     @extend_schema(
         operation_id="stop_turn", request=None, responses={204: OpenApiResponse(description="Stopped, or finished.")}

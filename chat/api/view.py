@@ -39,6 +39,8 @@ class ApiView(APIView):
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     # What may stand behind the `?` of a list that has no filters; None: what reads them says it.
     parameters: ClassVar[frozenset[str] | None] = None
+    # Of addresses that do one thing with what they name: what is sent besides is refused, as nothing reads it.
+    takes_no_body: ClassVar[bool] = False
     limits: Mapping[str, str] = {}
     # What the OpenAPI file says of operations whose `responses` are many; they reply with `page`.
     pagination_class = Pages
@@ -48,6 +50,8 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if request.method == "GET" and self.parameters is not None:
             refuse_unknown(request.query_params, self.parameters)
+        if request.method == "POST" and self.takes_no_body and request.data:
+            raise ValidationError("This address takes no body: nothing of it would be read.")
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add how many requests are left in this minute."""

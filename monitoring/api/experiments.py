@@ -115,6 +115,7 @@ class Copying(ApiView):
     """An experiment that is to be drawn up again."""
 
     access = {"POST": ADD}
+    takes_no_body = True
 
     @extend_schema(operation_id="copy_experiment", request=None, responses={201: ExperimentSerializer})
     def post(self, request: Request, experiment_id: int) -> Response:
@@ -127,6 +128,7 @@ class Starting(ApiView):
     """A draft that is to divide traffic."""
 
     access = {"POST": RUN}
+    takes_no_body = True
 
     @extend_schema(operation_id="start_experiment", request=None, responses=ExperimentSerializer)
     def post(self, request: Request, experiment_id: int) -> Response:

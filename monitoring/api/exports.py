@@ -154,6 +154,7 @@ class CancellingExport(ExportView):
     """An export that is to stop."""
 
     access = {"POST": EXPORT}
+    takes_no_body = True
     other_errors = {"POST": ("409",)}
 
     @extend_schema(operation_id="cancel_export", request=None, responses=ExportSerializer)

@@ -121,6 +121,7 @@ class Reservation(ApiView):
     """A reviewer's hold on an item."""
 
     access = {"POST": REVIEW, "DELETE": REVIEW}
+    takes_no_body = True
     other_errors = CONFLICT
 
     @extend_schema(operation_id="reserve_review", request=None, responses=HeldSerializer)
@@ -160,6 +161,7 @@ class Reopening(ApiView):
     """A finished item that is looked at again."""
 
     access = {"POST": REVIEW}
+    takes_no_body = True
 
     @extend_schema(operation_id="reopen_review", request=None, responses=WholeReviewSerializer)
     def post(self, request: Request, item_id: int) -> Response:

@@ -178,6 +178,7 @@ class Cancelling(ApiView):
     """A run that is to stop."""
 
     access = {"POST": CHANGE}
+    takes_no_body = True
     other_errors = {"POST": ("409",)}
 
     @extend_schema(operation_id="cancel_run", request=None, responses=RunSerializer)
@@ -195,6 +196,7 @@ class Resuming(ApiView):
     """A run that is to go on."""
 
     access = {"POST": CHANGE}
+    takes_no_body = True
 
     @extend_schema(operation_id="resume_run", request=None, responses=RunSerializer)
     def post(self, request: Request, run_id: int) -> Response:

@@ -82,6 +82,7 @@ class WebhookDeliveryAgain(ApiView):
     """A delivery, once more."""
 
     access = {"POST": Access(Scope.ADMIN, "monitoring.change_webhookdelivery")}
+    takes_no_body = True
 
     @extend_schema(operation_id="send_webhook_again", request=None, responses={202: WebhookDeliverySerializer})
     def post(self, request: Request, webhook_id: int, delivery_id: int) -> Response:

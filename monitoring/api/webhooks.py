@@ -149,6 +149,7 @@ class WebhookTest(ApiView):
     """A test of a webhook."""
 
     access = {"POST": Access(Scope.ADMIN, "monitoring.change_webhook")}
+    takes_no_body = True
 
     @extend_schema(operation_id="test_webhook", request=None, responses={201: WebhookDeliverySerializer})
     def post(self, request: Request, webhook_id: int) -> Response:
@@ -161,6 +162,7 @@ class WebhookSecret(ApiView):
     """The secret of a webhook."""
 
     access = {"POST": Access(Scope.ADMIN, "monitoring.change_webhook")}
+    takes_no_body = True
 
     @extend_schema(operation_id="rotate_webhook_secret", request=None, responses={201: WebhookSecretSerializer})
     def post(self, request: Request, webhook_id: int) -> Response:
