@@ -190,6 +190,8 @@ def test_an_hour_stays_open_while_somebody_still_writes_into_it():
     assert one("SELECT reports.closable(%s) > now()", later)
     assert close_at(later) >= 4
     assert rolled_up("turn", "turns") == 1
+    refresh()  # opens the hours again, which are not over
+    assert one("SELECT until <= now() FROM reports.closed")
 
 
 def test_an_hour_that_ended_waits_for_the_worker():
