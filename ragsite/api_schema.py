@@ -70,6 +70,5 @@ def _made(media_type: str, of_openai: bool) -> tuple[bytes, str]:
 def _described(of_openai: bool) -> Any:
     urls, settings = (OPENAI_URLS, OPENAI_SETTINGS) if of_openai else (None, None)
     with _one_at_a_time, patched_settings(settings):
-        # the library has no types here
-        generator = SchemaGenerator(urlconf=urls)  # type: ignore[no-untyped-call]
-        return generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+        generator = SchemaGenerator(urlconf=urls)  # type: ignore[no-untyped-call] # the library has no types here
+        return generator.get_schema(request=None, public=True)  # type: ignore[no-untyped-call] # nor here

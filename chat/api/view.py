@@ -101,12 +101,12 @@ def unknown_fields(field: Any, data: Any, path: str = "") -> Iterator[tuple[str,
             yield from unknown_fields(field.child, row, f"{path}{place}.")
     elif isinstance(field, Serializer) and isinstance(data, Mapping):
         writable = {name: inner for name, inner in field.fields.items() if not inner.read_only}
-        there_are = f"there are {', '.join(sorted(writable))}."
         for name, value in data.items():
             if name in writable:
                 yield from unknown_fields(writable[name], value, f"{path}{name}.")
             else:
                 problem = "It cannot be changed" if name in field.fields else "There is no such field"
+                there_are = f"there are {', '.join(sorted(writable))}."
                 yield f"{path}{name[:MOST_SHOWN]}", [ErrorDetail(f"{problem}; {there_are}", "unknown")]
 
 

@@ -194,6 +194,7 @@ $do$;
 
 -- Bring roll-ups up to date: close the hours that ended, and make anew those that changed, at most `most` of each kind, oldest
 -- first, and their days after them; return how many hours, one for each kind. One process at a time: another returns 0 at once.
+-- Written out for each kind, since in a loop each statement would be planned anew for each range of hours.
 DROP FUNCTION IF EXISTS reports.refresh(integer);
 DROP FUNCTION IF EXISTS reports.take(text, integer);
 
