@@ -50,6 +50,9 @@ def test_every_operation_has_a_name_and_says_how_it_fails(client, address):
         for method, operation in operations.items():
             names.append(operation["operationId"])
             assert {"401", "403", "429"} <= set(operation["responses"]), f"{method} {path}"
+            summary = operation["summary"]
+            is_whole = summary.count("`") % 2 == 0 and summary.count("(") == summary.count(")")
+            assert summary and is_whole, f"{method} {path}: {summary}"
     assert len(names) == len(set(names))
 
 

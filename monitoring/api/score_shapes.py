@@ -92,8 +92,9 @@ class ExportScores(ApiView):
         responses={(200, "application/json"): OpenApiTypes.OBJECT},
     )
     def get(self, request: Request) -> HttpResponseBase:
-        """Send scores as `{"data": [...]}`, streamed, oldest first: each is what the other system's address takes, and
-        the whole is what the import takes. Verdicts that failed have no place in these shapes and are left out."""
+        """Send scores in the shape of another system, streamed, oldest first. Each is what its address takes, and the
+        whole, `{"data": [...]}`, is what the import takes. Verdicts that failed have no place in these shapes and are
+        left out."""
         wanted = asked(request, ExportQuery, also=frozenset())
         shape, ids = wanted.pop("shape"), wanted.pop("ids")
         lines = export_lines(found(request, wanted), shape=shape, reader=request.user, ids=ids)
