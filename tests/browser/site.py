@@ -75,6 +75,8 @@ def running_site(folder: Path) -> Iterator[Site]:
             "LLM_PROVIDERS": f"fake={llm.base_url}",
             "RAGSITE_DEFAULT_MODEL": "fake/default",
             "LLM_MAX_ATTEMPTS": "1",
+            "RAGSITE_REVIEW_SAMPLE_RATE": "0",  # a test says itself what is reviewed, and by how many
+            "RAGSITE_REVIEW_DOUBLE_RATE": "0",
             "RAGSITE_SIGNUPS_PER_MINUTE": "1000",  # all tests come from one address
             "RAGSITE_WEBHOOK_NETWORKS": "127.0.0.0/8",  # where tests listen
         }

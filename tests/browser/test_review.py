@@ -11,20 +11,20 @@ from tests.conftest import ROOT
 
 QUEUE = "/admin/monitoring/reviewitem/"
 RIGHT = "Press the green button for three seconds to start the pump [1]."
-# Three conversations in the queue, each with a question about the pump that got a wrong answer and thumbs down.
+# Three conversations in the queue, each with a question about the pump that got a wrong answer and thumbs down. What
+# other tests asked goes away, and what they left to the worker: it would judge that too, and could put it in the queue.
 PREPARE = """
 import uuid
 import django
 django.setup()
 from django.contrib.auth import get_user_model
-from django.conf import settings
-from chat.models import Chunk, PipelineConfig
+from django_q.models import OrmQ
+from chat.models import Chunk, Conversation, PipelineConfig
 from monitoring.flags.raising import raise_flags
-from monitoring.models import Flag, Review, ReviewItem
 from tests.factories import make_conversation, make_feedback, make_hit, make_turn
 from tests.review_rows import make_verdict, make_version
-settings.REVIEW_SAMPLE_RATE = settings.REVIEW_DOUBLE_RATE = 0.0
-ReviewItem.objects.all().delete()
+OrmQ.objects.all().delete()
+Conversation.objects.all().delete()
 for number in range(3):
     chunk = Chunk.objects.select_related("collection", "document").get(text__contains="green button")
     root = get_user_model().objects.get(username="root")
