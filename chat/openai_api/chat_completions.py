@@ -59,6 +59,9 @@ class ChatCompletions(OpenAIView):
         # This thread would keep its connection for as long as the answer speaks.
         connections.close_all()
         if wanted.is_streamed:
+            if async_to_sync(ended_unheard)(turn.pk):
+                finished(turn.pk, asked)  # a failure before the first word has a status of its own
+                connections.close_all()
             response = StreamingHttpResponse(
                 stream(turn.pk, reply, asked, with_usage=wanted.with_usage, request_id=self.request_id),
                 content_type="text/event-stream",
@@ -111,6 +114,22 @@ async def wait(turn_id: int) -> None:
     finally:
         if not is_ended:
             leave(turn_id)
+
+
+async def ended_unheard(turn_id: int) -> bool:
+    """Wait for the first word of an answer, as long as the line may be silent; true for one that ended meanwhile."""
+    is_awaited = False
+    try:
+        async with aclosing(follow(turn_id)) as events:
+            async for happened in events:
+                has_begun = isinstance(happened, Snapshot | Delta) and bool(happened.text)
+                if has_begun or isinstance(happened, Quiet | Ended):
+                    is_awaited = True
+                    return isinstance(happened, Ended)
+    finally:
+        if not is_awaited:
+            leave(turn_id)
+    return False
 
 
 async def stream(turn_id: int, reply: Reply, asked: Asked, *, with_usage: bool, request_id: str) -> AsyncIterator[str]:

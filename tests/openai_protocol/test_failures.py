@@ -2,11 +2,13 @@
 that leave."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import openai
 import pytest
 from django.db import connection
 
+from chat import streaming
 from chat.models import Turn
 from tests.fake_replies import Reply
 from tests.openai_protocol.site import GREEN, QUESTION, ask
@@ -20,13 +22,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
         (Reply(status=503), openai.InternalServerError, "server_error"),
         (Reply(status=401), openai.InternalServerError, "authentication"),
         (Reply("", finish_reason="content_filter"), openai.BadRequestError, "content_filter"),
+        (Reply(GREEN, break_after_tokens=0), openai.InternalServerError, "stream_broken"),
     ],
 )
-def test_failed_model_is_an_error_that_is_not_tried_again(client, llm, reply, kind, code):
+@pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
+def test_failed_model_is_an_error_that_is_not_tried_again(client, llm, reply, kind, code, is_streamed):
     llm.enqueue(reply)
 
     with pytest.raises(kind) as failed:
-        ask(client.with_options(max_retries=2), QUESTION)
+        ask(client.with_options(max_retries=2), QUESTION, stream=is_streamed)
 
     assert failed.value.code == code
     turn = Turn.objects.get()
@@ -53,7 +57,8 @@ def test_nobody_who_waits_for_a_model_holds_a_connection(client, llm):
     whole = [threading.Thread(target=ask, args=(client, f"{QUESTION} ({number})")) for number in range(3)]
     for thread in whole:
         thread.start()
-    streams = [ask(client, f"{QUESTION} ({number})", stream=True) for number in range(3, 6)]
+    pool = ThreadPoolExecutor(3)
+    streams = [pool.submit(ask, client, f"{QUESTION} ({number})", stream=True) for number in range(3, 6)]
     assert llm.wait_until(lambda: llm.open_streams == 6)
 
     def held():
@@ -65,7 +70,50 @@ def test_nobody_who_waits_for_a_model_holds_a_connection(client, llm):
     gate.set()
     for thread in whole:
         thread.join()
-    assert all(list(stream)[-1].choices[0].finish_reason == "stop" for stream in streams)
+    assert all(list(stream.result())[-1].choices[0].finish_reason == "stop" for stream in streams)
+
+
+def silent(gate, **options):
+    """A reply whose first piece, which is sent at once, has no text in it."""
+    return Reply(tokens=("", "", "Press", " the", " green", " button."), gate=gate, **options)
+
+
+def test_stream_whose_first_word_is_late_begins_without_it(client, llm, monkeypatch):
+    monkeypatch.setattr(streaming, "QUIET_SECONDS", 0.2)
+    gate = threading.Event()
+    llm.enqueue(silent(gate))
+
+    chunks = iter(ask(client, QUESTION, stream=True))
+    assert next(chunks).choices[0].delta.role == "assistant"
+    assert not Turn.objects.get().is_finished
+    gate.set()
+
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Press the green button."
+
+
+def test_failure_after_a_late_beginning_is_an_error_in_the_stream(client, llm, monkeypatch):
+    monkeypatch.setattr(streaming, "QUIET_SECONDS", 0.2)
+    gate = threading.Event()
+    llm.enqueue(silent(gate, break_after_tokens=2))
+    chunks = iter(ask(client, QUESTION, stream=True))
+    next(chunks)
+    gate.set()
+
+    with pytest.raises(openai.APIError) as failed:
+        list(chunks)
+
+    assert failed.value.code == "stream_broken"
+
+
+def test_who_leaves_before_the_first_word_stops_the_answer(client, llm):
+    gate = threading.Event()
+    llm.enqueue(silent(gate))
+
+    with pytest.raises(openai.APITimeoutError):
+        ask(client, QUESTION, stream=True, timeout=1.0)
+
+    assert llm.wait_until(lambda: Turn.objects.get().status == "STOPPED")
+    assert not gate.is_set()
 
 
 def test_who_leaves_a_stream_stops_the_answer(client, llm):
