@@ -76,6 +76,23 @@ def test_points_of_a_rate_say_n_and_interval_and_lead_to_what_it_counts(root):
     assert listed(root, url) == 2
 
 
+def test_of_one_verdict_there_is_a_point_without_an_interval(root):
+    """The band of a line ends where its interval is unknown."""
+    world()
+    last, first = Turn.objects.filter(conversation__origin="USER").order_by("-created_at")[0], Score.objects.first()
+    first.pk, first.turn = None, last
+    first.save()
+
+    html = part(root, "charts", **DAY)
+
+    says = [lines.splitlines()[1] for lines, _ in points(html, "scores") if "groundedness" in lines.lower()]
+    assert says == ["Groundedness: 0.800 (0.408 to 1.000), n = 5", "Groundedness: 1.000, n = 1"]
+    (band,) = re.findall(
+        r'class="db-band[^"]*" d="([^"]*)"', html[html.index('id="chart-scores"') :].split("</figure>")[0]
+    )
+    assert band.count("M") == 1
+
+
 def test_a_line_at_zero_is_named_and_bars_of_nothing_are_not(root):
     """A judge that fails every answer draws a line at 0, which must not be one without a name."""
     world()

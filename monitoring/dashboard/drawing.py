@@ -140,26 +140,31 @@ def _bars(panel: Panel, choice: Choice, steps: Sequence[Step], scale: Scale) -> 
 
 
 def _line(series: Series, scale: Scale, width: float, *, with_band: bool) -> Line:
-    """Draw a line that is broken where a value is unknown."""
+    """Draw a line that is broken where a value is unknown, and its band where the interval is known: of one verdict
+    there is a mean, but no interval."""
+
+    def path(numbers: Sequence[int], values: Sequence[object]) -> str:
+        # of steps with a value only
+        return "L".join(f"{(number + 0.5) * width:.2f} {scale.y(float(str(values[number]))):.2f}" for number in numbers)
+
+    parts = _known(series.values)
+    band = ""
+    for part in _known(series.lows) if with_band else ():
+        band += f"M{path(part, series.highs)}L{path(part[::-1], series.lows)}Z"
+    dotted = [part for part in parts if len(part) == 1 or len(series.values) <= MOST_DOTS]
+    dots = "".join(f"M{path([number], series.values)}h0" for part in dotted for number in part)
+    return Line(series.tone, "".join(f"M{path(part, series.values)}" for part in parts), dots, band)
+
+
+def _known(values: Sequence[object]) -> list[list[int]]:
+    """Return the numbers of the steps that have a value, in unbroken parts."""
     parts: list[list[int]] = [[]]
-    for number, value in enumerate(series.values):
+    for number, value in enumerate(values):
         if value is None:
             parts.append([])
         else:
             parts[-1].append(number)
-    parts = [part for part in parts if part]
-
-    def path(numbers: Sequence[int], values: Sequence[object]) -> str:
-        # `parts` hold steps with a value only
-        return "L".join(f"{(number + 0.5) * width:.2f} {scale.y(float(str(values[number]))):.2f}" for number in numbers)
-
-    band = ""
-    if with_band:
-        for part in parts:
-            band += f"M{path(part, series.highs)}L{path(part[::-1], series.lows)}Z"
-    dotted = [part for part in parts if len(part) == 1 or len(series.values) <= MOST_DOTS]
-    dots = "".join(f"M{path([number], series.values)}h0" for part in dotted for number in part)
-    return Line(series.tone, "".join(f"M{path(part, series.values)}" for part in parts), dots, band)
+    return [part for part in parts if part]
 
 
 def _scale(panel: Panel) -> Scale:
