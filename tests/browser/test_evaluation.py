@@ -31,17 +31,20 @@ for mode in "vector", "text":
 
 
 @pytest.fixture(scope="module")
-def dataset(site, tmp_path_factory):
-    """Questions about the pump, and a config that searches by meaning and one that does by words."""
+def start(site, tmp_path_factory):
+    """The address of the form for runs on questions about the pump, by a config that searches by meaning, or one that
+    does by words."""
     file = tmp_path_factory.mktemp("questions") / "pump.csv"
     file.write_text(QUESTIONS)
     command = [sys.executable, "-c", PREPARE, str(file)]
     subprocess.run(command, cwd=ROOT, env=site.environment, check=True, stdout=subprocess.DEVNULL)
+    ((number,),) = site.rows("SELECT id FROM monitoring_dataset WHERE name = 'pump'")
+    return f"{ADD}?dataset={number}"
 
 
 @pytest.mark.slow
-def test_runs_are_started_watched_and_compared_down_to_a_regression(site, sign_in, dataset):
-    page = sign_in("root", ADD)
+def test_runs_are_started_watched_and_compared_down_to_a_regression(site, sign_in, start):
+    page = sign_in("root", start)
     page.get_by_label("by-vector").check()
     page.get_by_label("by-text").check()
     expect(page.locator("#estimate")).to_contain_text("Asked in all6")
@@ -72,8 +75,8 @@ def test_runs_are_started_watched_and_compared_down_to_a_regression(site, sign_i
 
 
 @pytest.mark.slow
-def test_page_of_a_run_follows_it_to_its_figures(site, sign_in, dataset):
-    page = sign_in("root", ADD)
+def test_page_of_a_run_follows_it_to_its_figures(site, sign_in, start):
+    page = sign_in("root", start)
     page.get_by_label("by-vector").check()
     page.get_by_role("button", name="Start").click()
     expect(page.locator("#going")).to_contain_text("Waiting for the worker")
@@ -89,8 +92,8 @@ def test_page_of_a_run_follows_it_to_its_figures(site, sign_in, dataset):
 
 
 @pytest.mark.slow
-def test_run_is_cancelled_by_keyboard_before_anybody_works_on_it(site, sign_in, dataset):
-    page = sign_in("root", ADD)
+def test_run_is_cancelled_by_keyboard_before_anybody_works_on_it(site, sign_in, start):
+    page = sign_in("root", start)
     page.get_by_label("by-text").check()
     page.get_by_role("button", name="Start").press("Enter")
 
@@ -101,7 +104,7 @@ def test_run_is_cancelled_by_keyboard_before_anybody_works_on_it(site, sign_in, 
 
 
 @pytest.mark.parametrize("path", [LIST, ADD])
-def test_phone_width_needs_no_sideways_scrolling(sign_in, dataset, path):
+def test_phone_width_needs_no_sideways_scrolling(sign_in, start, path):
     page = sign_in("root", path, viewport={"width": 360, "height": 740})
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
