@@ -44,6 +44,7 @@ from typing import Any, Self
 import uvloop
 
 from tests.fake_replies import MODELS, Reply, Request, embed_text, refusal, reply_for_model
+from tests.fake_wire import Wire
 
 EMBEDDING_DIMENSIONS = 384  # when neither the model's name nor the request says
 
@@ -170,7 +171,7 @@ class FakeLLM:
         path = start.split(" ")[1].partition("?")[0]
         return Request(path, headers, json.loads(content) if content else {}, time.monotonic())
 
-    async def _answer(self, request: Request, wire: "Wire") -> None:
+    async def _answer(self, request: Request, wire: Wire) -> None:
         if request.path == "/stats":
             await wire.send_json(200, self._stats())
             return
@@ -212,13 +213,13 @@ class FakeLLM:
         finally:
             self.open_streams -= 1
 
-    async def _fail(self, reply: Reply, wire: "Wire") -> None:
+    async def _fail(self, reply: Reply, wire: Wire) -> None:
         codes = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
         message = f"The script says {reply.status} {HTTPStatus(reply.status).phrase}."
         error = reply.error or {"message": message, "type": "error", "code": codes.get(reply.status)}
         await wire.send_json(reply.status, {"error": error}, reply.headers)
 
-    async def _answer_whole(self, request: Request, reply: Reply, wire: "Wire") -> None:
+    async def _answer_whole(self, request: Request, reply: Reply, wire: Wire) -> None:
         seconds = reply.first_token_delay_seconds + reply.token_delay_seconds * len(reply.pieces())
         if not await wire.wait(math.inf if reply.hang_after_tokens is not None else seconds):
             return
@@ -234,7 +235,7 @@ class FakeLLM:
         await wire.send_json(200, body if reply.body is None else reply.body, reply.headers)
         request.finished = True
 
-    async def _answer_stream(self, request: Request, reply: Reply, wire: "Wire") -> None:
+    async def _answer_stream(self, request: Request, reply: Reply, wire: Wire) -> None:
         if reply.hang_after_tokens == 0:
             await wire.wait(math.inf)
             return
@@ -288,7 +289,7 @@ class FakeLLM:
         await wire.end_stream()
         request.finished = True
 
-    async def _answer_embeddings(self, request: Request, wire: "Wire") -> None:
+    async def _answer_embeddings(self, request: Request, wire: Wire) -> None:
         if self._embedding_replies:
             reply = self._embedding_replies.popleft()
         else:
@@ -334,63 +335,6 @@ class FakeLLM:
             "open_streams_max": self.open_streams_max,
             "first_token_seconds": firsts,
         }
-
-
-class Wire:
-    """One answer on its way to the client."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Request) -> None:
-        self._reader, self._writer, self._request = reader, writer, request
-
-    def client_left(self) -> bool:
-        """Return whether the client closed the connection, and note it: it means Stop."""
-        if self._reader.at_eof() or self._writer.is_closing():
-            self._request.cancelled = True
-        return self._request.cancelled
-
-    async def wait(self, seconds: float) -> bool:
-        """Wait, and return whether the client is still there. Looks at least every 20 ms."""
-        deadline = time.monotonic() + seconds
-        while not self.client_left() and (left := deadline - time.monotonic()) > 0:  # noqa: ASYNC110
-            # A wait of an ordinary token is one sleep, because 300 streams sleep at once.
-            await asyncio.sleep(left if left <= 0.06 else 0.02)
-        return not self._request.cancelled
-
-    async def wait_for(self, gate: threading.Event) -> bool:
-        """Wait until it is set, and return whether the client is still there."""
-        while not gate.is_set() and await self.wait(0.01):
-            pass
-        return not self._request.cancelled
-
-    async def send_json(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
-        content = json.dumps(body).encode()
-        extra = {"Content-Type": "application/json", "Content-Length": str(len(content)), **(headers or {})}
-        self._writer.write(self._head(status, extra) + content)
-        await self._writer.drain()
-
-    def start_stream(self, headers: dict[str, str]) -> None:
-        extra = {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked", **headers}
-        self._writer.write(self._head(200, extra))
-
-    def send_event(self, data: str) -> None:
-        content = f"data: {data}\n\n".encode()
-        self._writer.write(b"%x\r\n%b\r\n" % (len(content), content))
-
-    async def flush(self) -> None:
-        try:
-            await self._writer.drain()
-        except ConnectionError:
-            self._request.cancelled = True
-            raise
-
-    async def end_stream(self) -> None:
-        self._writer.write(b"0\r\n\r\n")
-        await self._writer.drain()
-
-    def _head(self, status: int, headers: dict[str, str]) -> bytes:
-        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"X-Request-Id: {self._request.request_id}"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        return "\r\n".join([*lines, "", ""]).encode()
 
 
 def main() -> None:
