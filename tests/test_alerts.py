@@ -212,6 +212,50 @@ def test_usual_share_of_toxic_questions_does_not_fire(world):
     assert not reading("toxicity").is_firing
 
 
+def test_few_verdicts_of_a_second_judge_do_not_hide_a_fall_of_groundedness(world):
+    version, other = make_version(), make_version(judge="groundedness_llm")
+    for usual in (version, other):
+        judge(world(60, at=in_week()), usual, SUPPORTED=57, UNSUPPORTED=3)
+    judge(world(60), version, SUPPORTED=24, UNSUPPORTED=36)
+    judge(world(20), other, UNSUPPORTED=20)
+
+    found = reading("groundedness_drop")
+
+    assert (found.n, found.is_firing) == (60, True)
+    assert "by the judge groundedness_offline" in found.detail
+
+
+def test_few_verdicts_of_a_second_judge_do_not_hide_toxic_questions(world):
+    version = make_version(judge="question_toxicity_offline", criterion="question_toxicity")
+    other = make_version(judge="toxicity_llm", criterion="toxicity")
+    judge(world(20), version, NOT_TOXIC=13, TOXIC=7)
+    judge(world(9), other, TOXIC=9)
+
+    found = reading("toxicity")
+
+    assert (found.n, found.is_firing) == (20, True)
+    assert found.detail.startswith("7 of 20 questions of the last hour are toxic (35%)")
+
+
+def test_two_judges_with_few_verdicts_each_say_nothing(world):
+    version = make_version(judge="question_toxicity_offline", criterion="question_toxicity")
+    judge(world(8), version, NOT_TOXIC=8)
+    judge(world(5), make_version(judge="toxicity_llm", criterion="toxicity"), TOXIC=5)
+
+    found = reading("toxicity")
+
+    assert (found.value, found.n, found.is_firing) == (None, 8, False)
+
+
+def test_judge_that_is_new_does_not_hide_a_fall_by_another(world):
+    version, new = make_version(), make_version()
+    judge(world(60, at=in_week()), version, SUPPORTED=57, UNSUPPORTED=3)
+    judge(world(40), version, SUPPORTED=16, UNSUPPORTED=24)
+    judge(world(200), new, SUPPORTED=200)
+
+    assert reading("groundedness_drop").is_firing
+
+
 def test_dear_answers_fire_and_many_cheap_ones_do_not(world):
     for number in range(40):
         world(1, at=in_week(), cost_usd=Decimal("0.001") * (number % 4 + 1))

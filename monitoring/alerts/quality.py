@@ -15,6 +15,8 @@ from monitoring.statistics.tails import mean_surely_at_least, surely_at_least
 
 HOUR, WEEK = timedelta(hours=1), timedelta(days=7)
 GROUNDEDNESS_WINDOW = timedelta(hours=6)
+# Verdicts of one judge, below which the rules know nothing.
+GROUNDEDNESS_MINIMUM, TOXICITY_MINIMUM = 30, 10
 BASELINE_MINIMUM = 30
 TOXIC = ("question_toxicity", "toxicity")
 NORMAL_95 = 1.96  # half a 95 % interval in standard errors
@@ -38,19 +40,18 @@ def thumbs_down(moment: Moment) -> Measured:
 
 
 def groundedness_drop(moment: Moment) -> Measured:
-    """By how much the mean of groundedness is surely below that of the week before, by the judge that says the most.
+    """By how much the mean of groundedness is surely below that of the week before, by the judge of which that is most.
 
     A judge is held against itself, so that what it is worth in general matters little: one that is not proven counts
     too, and the sentence says so.
     """
     latest = _by_judge(last(moment, GROUNDEDNESS_WINDOW), ("groundedness",))
     usual = _by_judge(before(moment, GROUNDEDNESS_WINDOW, WEEK), ("groundedness",))
-    drops = [_drop(row, usual[version]) for version, row in latest.items() if version in usual]
-    known = [drop for drop in drops if drop.value is not None]
-    if known:
-        return max(known, key=lambda drop: drop.value or 0.0)
-    n = max((row["scored"] for row in latest.values()), default=0)
-    return Measured(None, n, NO_BASELINE)
+    drops = [
+        _drop(row, usual[version]) if version in usual else Measured(None, row["scored"], NO_BASELINE)
+        for version, row in latest.items()
+    ]
+    return _strongest(drops, GROUNDEDNESS_MINIMUM)
 
 
 def toxic(moment: Moment) -> Measured:
@@ -60,8 +61,7 @@ def toxic(moment: Moment) -> Measured:
     if not latest:
         return Measured(None, 0)
     usual = _by_judge(before(moment, HOUR, WEEK), TOXIC)
-    found = [_toxic(row, usual.get(version)) for version, row in latest.items()]
-    return max(found, key=lambda measured: measured.value or 0.0)
+    return _strongest([_toxic(row, usual.get(version)) for version, row in latest.items()], TOXICITY_MINIMUM)
 
 
 def _by_judge(filters: Filters, names: Sequence[str]) -> Mapping[int, Mapping[str, Any]]:
@@ -72,6 +72,15 @@ def _by_judge(filters: Filters, names: Sequence[str]) -> Mapping[int, Mapping[st
         for row in read("scores", filters, name=name)
         if row["name"] in names and row["scored"]
     }
+
+
+def _strongest(found: Sequence[Measured], minimum: int) -> Measured:
+    """Return the largest known value of the judges with enough verdicts, whatever judges with few verdicts say; where
+    there is none, what rests on the most verdicts."""
+    known = [(one.value, one) for one in found if one.value is not None and (one.n or 0) >= minimum]
+    if known:
+        return max(known, key=lambda pair: pair[0])[1]
+    return max(found, key=lambda one: one.n or 0, default=Measured(None, 0))
 
 
 def _drop(latest: Mapping[str, Any], usual: Mapping[str, Any]) -> Measured:
