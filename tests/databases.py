@@ -34,6 +34,8 @@ django.setup()
 call_command("migrate", verbosity=0, interactive=False)
 call_command("createcachetable", verbosity=0)
 """
+# For as long as a template is used, its site is one that was installed just now, on which no worker can be missed yet.
+JUST_INSTALLED = "UPDATE django_migrations SET applied = now() + interval '10 years'"
 
 
 @contextmanager
@@ -114,6 +116,8 @@ def _make_template(server: psycopg.Connection) -> None:
         # In a process of its own: this one may not be let near a database yet, or use another.
         environment = os.environ | {"DATABASE_URL": address_of(TEMPLATE)}
         subprocess.run([sys.executable, "-c", MIGRATE], cwd=ROOT, env=environment, check=True)
+        with psycopg.connect(address_of(TEMPLATE), autocommit=True) as template:
+            template.execute(JUST_INSTALLED)
         # Last, so that one that was begun only is not taken for whole.
         server.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(name, sql.Literal(wanted)))
     finally:
@@ -128,8 +132,10 @@ def _copy_template(server: psycopg.Connection, name: str) -> None:
 
 
 def _fingerprint() -> str:
-    """A hash of what decides what the tables look like: versions of packages, and our migrations."""
+    """A hash of what decides what the tables look like: versions of packages, our migrations, and how this file uses
+    them."""
     files = [
+        Path(__file__),
         ROOT / "requirements" / "base.txt",
         *sorted(path for path in ROOT.glob("*/migrations/**/*") if path.is_file() and path.suffix != ".pyc"),
         *sorted(path for app in ("chat", "monitoring") for path in (ROOT / app).glob("**/*.sql")),

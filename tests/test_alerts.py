@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from django.core.cache import cache
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from django_q.models import OrmQ
 
@@ -328,6 +330,44 @@ def test_worker_that_is_silent_is_gone(world):
     assert gone.is_firing
     assert gone.value == pytest.approx(600, abs=30)
     assert not reading("worker_gone").is_firing
+
+
+@pytest.fixture
+def installed():
+    """A function that says when the newest migration was applied."""
+
+    def at(moment: datetime) -> None:
+        MigrationRecorder.Migration.objects.update(applied=moment - timedelta(days=100))
+        newest = MigrationRecorder.Migration.objects.order_by("-id").first()
+        MigrationRecorder.Migration.objects.filter(pk=newest.pk).update(applied=moment)
+
+    return at
+
+
+def test_worker_that_never_was_is_missed_once_the_site_is_there_for_a_while(world, installed):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM now() - pg_postmaster_start_time())::float")
+        [running] = cursor.fetchone()
+    installed(timezone.now() - timedelta(minutes=4))
+    young = reading("worker_gone")
+    installed(timezone.now() - timedelta(days=9))
+
+    old = reading("worker_gone")
+
+    assert not young.is_firing
+    assert young.value == pytest.approx(min(240, running), abs=30)
+    assert old.value == pytest.approx(running, abs=30)  # a database that was just started is a site that was
+    assert old.is_firing == (running > 300)
+    assert old.detail == "The worker was never seen; start it: manage.py qcluster"
+
+
+def test_site_that_is_upgraded_without_a_worker_counts_anew_but_a_worker_that_was_seen_does_not(world, installed):
+    installed(timezone.now())
+    never = reading("worker_gone")
+    Heartbeat.objects.create(name="worker", beat_at=timezone.now() - timedelta(minutes=10))
+
+    assert not never.is_firing
+    assert reading("worker_gone").is_firing
 
 
 def test_task_that_waits_fires_and_one_at_work_does_not(world):

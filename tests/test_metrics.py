@@ -208,7 +208,6 @@ def test_what_is_not_known_is_absent(scrape):
     assert said.value("ragsite_error_ratio", origin="USER", window="1h") is None
     assert said.value("ragsite_error_ratio_n", origin="USER", window="1h") == 0
     assert said.value("ragsite_usd_per_answer", origin="USER", window="1h") is None
-    assert said.value("ragsite_worker_silent_seconds") is None
     assert said.value("ragsite_alert_value", alert="error_rate") is None
     assert said.value("ragsite_alert_firing", alert="error_rate") == 0
 

@@ -3,15 +3,15 @@
 from monitoring.alerts.base import Measured, Moment
 from monitoring.saturation.backlog import backlog
 from monitoring.saturation.space import disk
-from monitoring.saturation.worker import task_queue, worker_silent_seconds
+from monitoring.saturation.worker import task_queue, worker_silence
 
 
 def silent_worker(moment: Moment) -> Measured:
-    """Seconds since the worker was seen."""
-    silent = worker_silent_seconds()
-    if silent is None:
-        return Measured(None, None, "The worker was never seen; start it: manage.py qcluster")
-    return Measured(silent, None, f"The worker was last seen {silent:.0f} s ago.")
+    """Seconds since the worker was seen; where it never was, since the site was installed or its database started."""
+    silence = worker_silence()
+    if silence.was_seen:
+        return Measured(silence.seconds, None, f"The worker was last seen {silence.seconds:.0f} s ago.")
+    return Measured(silence.seconds, None, "The worker was never seen; start it: manage.py qcluster")
 
 
 def waiting_tasks(moment: Moment) -> Measured:

@@ -10,7 +10,7 @@ from monitoring.saturation.answers import unfinished
 from monitoring.saturation.backlog import backlog
 from monitoring.saturation.connections import connections
 from monitoring.saturation.space import database_bytes, disk
-from monitoring.saturation.worker import task_queue, worker_silent_seconds
+from monitoring.saturation.worker import task_queue, worker_silence
 
 
 def collect() -> Iterator[Metric]:
@@ -47,8 +47,8 @@ def _worker() -> Iterator[Metric]:
     )
     yield gauge(
         "ragsite_worker_silent_seconds",
-        "How long no worker was seen; absent where none ever was.",
-        [({}, worker_silent_seconds())],
+        "How long no worker was seen; where none ever was, since the site was installed or its database started.",
+        [({}, worker_silence().seconds)],
     )
     yield gauge("ragsite_rollups_changed", "Roll-ups of an hour that the worker is to make.", [({}, changed_hours())])
 
