@@ -13,7 +13,8 @@ from monitoring.dashboard.panels import PANELS
 from monitoring.dashboard.words import NOTHING
 from monitoring.models import JudgeVersion, Score
 from tests.dashboard_world import DAY, NOON, ask, listed, named, part, points, tile, world
-from tests.factories import make_collection
+from tests.factories import make_collection, make_config
+from tests.quality_rows import make_verdict, make_version
 
 pytestmark = pytest.mark.django_db
 
@@ -22,6 +23,10 @@ pytestmark = pytest.mark.django_db
 def root(client, staff):
     client.force_login(staff)
     return client
+
+
+def text_of(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split()).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def test_figures_are_those_of_the_turns(root):
@@ -135,6 +140,50 @@ def test_a_change_against_next_to_nothing_names_that(root):
     assert "%" not in tile(html, "turns")[1]
 
 
+def judged(at, version, *, failing, of, **values):
+    """Ask so many questions, each judged by the version; return their turns."""
+    turns = [ask(at, **values) for _ in range(of)]
+    for number, turn in enumerate(turns):
+        make_verdict(turn, version, "UNSUPPORTED" if number < failing else "SUPPORTED")
+    return turns
+
+
+def test_a_judge_is_compared_with_itself_only(root):
+    old, new = make_version(), make_version(version="2")
+    judged(NOON - timedelta(days=1), old, failing=1, of=30)
+    for turn in judged(NOON, new, failing=12, of=30)[:15]:
+        make_verdict(turn, old, "SUPPORTED")
+
+    value, words, _ = tile(part(root, "tiles", **DAY), "groundedness")
+
+    assert value == "40.0 %"
+    assert "n = 30 judged turns by groundedness_offline" in words
+    assert "before: by another judge" in words
+    assert "worse" not in words
+
+
+def test_a_judge_that_judged_less_before_than_another_is_compared_all_the_same(root):
+    old, new = make_version(), make_version(version="2")
+    for turn in judged(NOON - timedelta(days=1), old, failing=1, of=30)[:20]:
+        make_verdict(turn, new, "SUPPORTED")
+    judged(NOON, new, failing=12, of=30)
+
+    words = tile(part(root, "tiles", **DAY), "groundedness")[1]
+
+    assert "+40.0 points, worse" in words
+
+
+def test_rows_of_a_table_are_by_one_judge(root):
+    busy, other = make_version(), make_version(judge="groundedness_llm")
+    judged(NOON, busy, failing=1, of=10, config=make_config(name="calm"))
+    judged(NOON, other, failing=4, of=8, config=make_config(name="wild"))
+
+    words = text_of(part(root, "tables", **DAY))
+
+    assert re.search(r"calm v1 10 0 % [^%]* % n = 10 – 10\.0 % [^%]* % n = 10 ", words)  # noqa: RUF001 # a dash
+    assert re.search(r"wild v1 8 0 % [^%]* % n = 8 – – n = 0 ", words)  # noqa: RUF001 # likewise
+
+
 def test_origins_never_mix(root):
     world()
 
@@ -159,7 +208,7 @@ def test_tables_compare_configs_and_name_what_they_rest_on(root):
     world()
 
     html = part(root, "tables", **DAY)
-    words = " ".join(re.sub(r"<[^>]+>", " ", html).split()).replace("\N{NO-BREAK SPACE}", " ")
+    words = text_of(html)
 
     assert "fast v1 12 16.7 % 4.7 to 44.8 % n = 12 75.0 % 30.1 to 95.4 % n = 4 20.0 %" in words
     assert "Groundedness groundedness_offline · advisory" in words

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from monitoring.dashboard.changes import Measured
+from monitoring.dashboard.judged import busiest_judge, rows_of_judge
 from monitoring.dashboard.panels import PURPOSES, criterion_title
 from monitoring.dashboard.reading import Reader, Row, ratio
 from monitoring.dashboard.words import NOTHING, interval, written
@@ -49,14 +50,15 @@ GROUPS: dict[Group, str] = {"config": "Pipeline configs", "collection": "Collect
 
 
 def group_table(reader: Reader, group: Group) -> GroupTable:
-    """Compare the collections, configs or models of the period: five queries."""
+    """Compare the collections, configs or models of the period: five queries, and the one of the table of judges."""
     turns = sorted(
         (row for row in reader.rows("turns", by=group) if row["turns"]), key=lambda row: (-row["turns"], row["label"])
     )
     total = sum(row["turns"] for row in turns)
     feedback, costs = _by_key(reader.rows("feedback", by=group)), _by_key(reader.rows("answer_cost", by=group))
     times = _by_key(reader.rows("latency", by=group, measure="total"))
-    judged = _most_judged(row for row in reader.rows("scores", by=group) if row["name"] == "groundedness")
+    judge = busiest_judge(reader, "groundedness")
+    judged = _by_key(rows_of_judge(reader.rows("scores", by=group), judge)) if judge else {}
     rows = []
     for row in turns[:MOST_ROWS]:
         key = row["key"]
@@ -66,7 +68,7 @@ def group_table(reader: Reader, group: Group) -> GroupTable:
             Cell(written(row["turns"], "count"), url=url),
             _rate(ratio(row, "error", row["answers"] + row["failed"]), reader, outcome="failed", **chosen),
             _rate(_votes(feedback.get(key)), reader, vote="down", **chosen),
-            _rate(_ungrounded(judged.get(key)), reader, failing="groundedness", **chosen),
+            _ungrounded(judged.get(key), judge, reader, failing="groundedness", **chosen),
             _time(times.get(key)),
             _cost(costs.get(key)),
         )
@@ -79,17 +81,15 @@ def _by_key(rows: Iterable[Row]) -> dict[Any, Row]:
     return {row["key"]: row for row in rows}
 
 
-def _most_judged(rows: Iterable[Row]) -> dict[Any, Row]:
-    """Return for each key the row of the judge with the most verdicts."""
-    return _by_key(sorted(rows, key=lambda row: row["scored"]))
-
-
 def _votes(row: Row | None) -> Measured:
     return ratio(row, "up", row["up"] + row["down"]) if row else Measured(None)
 
 
-def _ungrounded(row: Row | None) -> Measured:
-    return ratio(row, "failing", row["scored"]) if row else Measured(None)
+def _ungrounded(row: Row | None, judge: Row | None, reader: Reader, **link: Any) -> Cell:
+    """All rows are by one judge; where it said nothing, another may have, which cannot be compared."""
+    if row is None:
+        return Cell(NOTHING, n=0 if judge else None)
+    return _rate(ratio(row, "failing", row["scored"]), reader, **link)
 
 
 def _rate(measured: Measured, reader: Reader, **link: Any) -> Cell:

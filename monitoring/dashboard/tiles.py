@@ -1,14 +1,17 @@
 """The figures at the top of the dashboard, each with its interval, its change, and the way to the turns behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
 
 from monitoring.dashboard.changes import Better, Change, Measured, difference, relative_change
-from monitoring.dashboard.reading import Reader, ratio
+from monitoring.dashboard.judged import busiest_judge, is_judged, rows_of_judge
+from monitoring.dashboard.reading import Reader, Row, ratio
 from monitoring.dashboard.words import Number, Unit, changed, interval, spoken_age, written
+
+BY_ANOTHER = "before: by another judge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Tile:
     url: str
     notes: tuple[str, ...] = ()
     change: str = ""
-    before: str = ""  # the same figure of the time before
+    before: str = ""  # the same figure of the time before; empty where nothing is compared
     verdict: str = "none"
 
 
@@ -85,19 +88,25 @@ def _thumbs(reader: Reader) -> Tile:
 
 
 def _failing(reader: Reader, criterion: str, name: str, about: str) -> Tile:
-    now, before = (_of_criterion(reader, criterion, before=earlier) for earlier in (False, True))
+    """By one judge, which is held against itself: another's earlier verdicts say nothing of a change."""
+    judge, earlier = busiest_judge(reader, criterion), reader.rows("scores", before=True)
+    same = rows_of_judge(earlier, judge) if judge else []
+    now, before = _failing_rate(judge), _failing_rate(same[0] if same else None)
     url = reader.choice.turns_url(failing=criterion)
-    corrected = ""
-    if now and now[0]["corrected_ratio"] is not None:
-        corrected = f"{written(now[0]['corrected_ratio'], 'ratio')} corrected for the judge's errors"
-    figures = [ratio(rows[0], "failing", rows[0]["scored"]) if rows else Measured(None, n=0) for rows in (now, before)]
-    return _rate(criterion, name, about, figures[0], figures[1], "less", url, "judged turns", corrected)
+    made = _rate(criterion, name, about, now, before, "less", url, "judged turns", *_by(judge))
+    return replace(made, change=BY_ANOTHER) if judge and not same and is_judged(earlier, criterion) else made
 
 
-def _of_criterion(reader: Reader, criterion: str, *, before: bool) -> list[dict[str, Any]]:
-    """Return the judge's row that rests on the most verdicts, in a list of one or none."""
-    rows = [row for row in reader.rows("scores", before=before) if row["name"] == criterion and row["scored"]]
-    return sorted(rows, key=lambda row: -row["scored"])[:1]
+def _failing_rate(row: Row | None) -> Measured:
+    return ratio(row, "failing", row["scored"]) if row else Measured(None, n=0)
+
+
+def _by(judge: Row | None) -> tuple[str, ...]:
+    if judge is None:
+        return ()
+    corrected = judge["corrected_ratio"]
+    words = "" if corrected is None else f"{written(corrected, 'ratio')} corrected for the judge's errors"
+    return (f"by {judge['judge']}" if judge["judge"] else "", words)
 
 
 def _refused(reader: Reader) -> Tile:
@@ -171,10 +180,10 @@ def _rate(
     better: Better,
     url: str,
     of: str,
-    note: str = "",
+    *more: str,
 ) -> Tile:
     """Return a rate with what it rests on: `of` says what is counted."""
-    notes = [_interval(now, "ratio"), f"n = {now.n or 0:,} {of}", note]
+    notes = [_interval(now, "ratio"), f"n = {now.n or 0:,} {of}", *more]
     change = difference(now, before, better=better)
     return _made(key, name, about, now.value, before.value, "ratio", url, notes, change)
 
