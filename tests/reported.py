@@ -20,6 +20,21 @@ def ask(at: datetime, **values) -> Turn:
     return turn
 
 
+def judge(**values) -> JudgeVersion:
+    """Return a version of a judge of groundedness."""
+    number = JudgeVersion.objects.count()
+    return JudgeVersion.objects.create(
+        **{
+            "judge": "groundedness_offline",
+            "criterion": "groundedness",
+            "version": "1",
+            "family": "offline",
+            "fingerprint": f"print-{number}",
+            **values,
+        }
+    )
+
+
 def score(turn: Turn, version: JudgeVersion, label: str, value: float | None) -> Score:
     return Score.objects.create(
         turn=turn,

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from monitoring.dashboard.changes import Measured, difference, relative_change
-from monitoring.dashboard.period import DAY, HOUR, MINUTE, RANGES, Step, between, latest
+from monitoring.dashboard.period import DAY, HOUR, MINUTE, RANGES, Step, between, first_moment, latest
 from monitoring.dashboard.words import NOTHING, changed, interval, spoken_step, written
 
 BERLIN, KOLKATA, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata"), ZoneInfo("UTC")
+HAVANA, CAIRO = ZoneInfo("America/Havana"), ZoneInfo("Africa/Cairo")
 NOW = datetime(2026, 11, 28, 13, 7, 20, tzinfo=UTC)
 
 
@@ -42,6 +43,34 @@ def test_days_of_a_zone_with_half_hours_are_counted_from_the_next_full_hour():
     step = latest("30d", now=NOW, zone=KOLKATA).steps()[-1]
 
     assert step == Step(at(27, 18, 30), at(27, 19), at(28, 13, 7, 21))
+
+
+def test_a_range_that_ends_in_the_half_hour_after_midnight_ends_with_the_day_before():
+    period = between(at(1, 18, 10), at(27, 18, 50), zone=KOLKATA)
+
+    first, *_, last = period.steps()
+    assert first == Step(at(31, 18, 30, month=10), at(1, 18, 10), at(1, 19))
+    assert last == Step(at(26, 18, 30), at(26, 19), at(27, 18, 50))
+
+
+def test_a_day_with_two_midnights_begins_at_the_first():
+    days = between(at(1, 4, month=9), at(3, 5), zone=HAVANA).steps()
+    assert days[-2:] == (Step(at(1, 4), at(1, 4), at(2, 5)), Step(at(2, 5), at(2, 5), at(3, 5)))
+
+
+@pytest.mark.parametrize(
+    ("local", "zone", "moment"),
+    [
+        (datetime(2026, 10, 25, 2, 30), BERLIN, at(25, 0, 30, month=10)),  # twice: the first
+        (datetime(2026, 3, 29, 2, 30), BERLIN, at(29, 1, month=3)),  # never: 03:00 follows 01:59
+        (datetime(2026, 3, 29, 3), BERLIN, at(29, 1, month=3)),
+        (datetime(2026, 4, 24), CAIRO, at(23, 22, month=4)),
+        (datetime(2026, 4, 24, 0, 59, 59), CAIRO, at(23, 22, month=4)),
+        (datetime(2011, 12, 30, 12), ZoneInfo("Pacific/Apia"), datetime(2011, 12, 30, 10, tzinfo=UTC)),  # no such day
+    ],
+)
+def test_a_time_that_clocks_show_twice_or_never_is_a_moment(local, zone, moment):
+    assert first_moment(local, zone) == moment
 
 
 @pytest.mark.parametrize("name", RANGES)

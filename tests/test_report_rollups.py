@@ -3,14 +3,17 @@ and whatever happens late."""
 
 import random
 import threading
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
 from chat.models import Collection, Conversation, Feedback, ImplicitSignal, LLMCall, Turn
+from monitoring.dashboard.period import step_of
 from monitoring.models import JudgeVersion, Score
 from monitoring.reports import Filters, read, refresh
 from monitoring.reports.upkeep import changed_hours
@@ -30,10 +33,21 @@ pytestmark = pytest.mark.django_db
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS = 3
 REPORTS_OF_TURNS = ("turns", "latency", "calls", "answer_cost", "feedback", "retrieval", "scores")
-STEPS = (None, timedelta(minutes=30), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
+STEPS = (
+    None,
+    timedelta(minutes=30),
+    timedelta(hours=1),
+    timedelta(minutes=90),
+    timedelta(hours=6),
+    timedelta(days=1),
+    timedelta(seconds=100_000),
+)
+# On the full hour, off it by a half and by a quarter, and with two midnights on a day.
+ZONES = ("UTC", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "America/Havana", "Atlantic/Azores")
+ON_THE_HOUR = set(ZONES) - {"Asia/Kolkata", "Asia/Kathmandu"}
 
 
-def world(seed: int) -> random.Random:
+def world(seed: int, begin: datetime = BEGIN) -> random.Random:
     """Put 150 turns into three days, with votes, signals, scores and calls on most of them."""
     draw = random.Random(seed)
     configs = [make_config(), make_config()]
@@ -65,7 +79,7 @@ def world(seed: int) -> random.Random:
         for number in range(150)
     )
     for turn in turns:
-        turn.created_at = BEGIN + timedelta(seconds=draw.randrange(DAYS * 86400))
+        turn.created_at = begin + timedelta(seconds=draw.randrange(DAYS * 86400))
     Turn.objects.bulk_update(turns, ["created_at"])
     rated = draw.sample(turns, 60)
     Feedback.objects.bulk_create(
@@ -113,9 +127,9 @@ def _rounded(row: dict) -> list:
     return [round(value, 9) if isinstance(value, float) else value for value in row.values()]
 
 
-def check(draw: random.Random, times: int) -> None:
+def check(draw: random.Random, times: int, begin: datetime) -> None:
     for _ in range(times):
-        since, until = sorted(BEGIN + timedelta(seconds=draw.randrange(DAYS * 86400)) for _ in range(2))
+        since, until = sorted(begin + timedelta(seconds=draw.randrange(DAYS * 86400)) for _ in range(2))
         if draw.random() < 0.3:
             since = since.replace(minute=0, second=0)
         if draw.random() < 0.3:
@@ -125,20 +139,41 @@ def check(draw: random.Random, times: int) -> None:
             max(until, since),
             origin=draw.choice(["USER", "API"]),
             model=draw.choice([None, "openai/a"]),
-            zone=draw.choice(["UTC", "America/New_York"]),
+            zone=draw.choice(ZONES),
         )
         step, by = draw.choice(STEPS), draw.choice(["", "config", "collection", "model"])
         assert figures(filters, step, by, "") == figures(filters, step, by, "raw"), (filters, step, by)
+        if step and step <= timedelta(days=1) and not by and filters.zone in ON_THE_HOUR:
+            assert turns_by_step(filters, step) == asked_by_step(filters, step), (filters, step)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_rollups_equal_rows_on_any_range_whatever_happens(seed):
-    draw = world(seed)
-    check(draw, 4)
+def turns_by_step(filters: Filters, step: timedelta) -> Counter[datetime]:
+    return Counter({row["at"]: row["turns"] for row in read("turns", filters, step=step)})
+
+
+def asked_by_step(filters: Filters, step: timedelta) -> Counter[datetime]:
+    """The same, counted here."""
+    turns = Turn.objects.filter(created_at__gte=filters.since, created_at__lt=filters.until, origin=filters.origin)
+    turns = turns.filter(model=filters.model) if filters.model else turns
+    zone = ZoneInfo(filters.zone)
+    return Counter(step_of(moment, step, zone) for moment in turns.values_list("created_at", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("seed", "begin"),
+    [
+        (1, BEGIN),
+        (2, datetime(2025, 10, 25, tzinfo=UTC)),  # the Azores put their clocks back from 01:00 to 00:00 on the 26th
+        (3, datetime(2025, 11, 1, tzinfo=UTC)),  # Havana on the 2nd
+    ],
+)
+def test_rollups_equal_rows_on_any_range_whatever_happens(seed, begin):
+    draw = world(seed, begin)
+    check(draw, 4, begin)
 
     assert refresh() > 0
     assert changed_hours() == 0
-    check(draw, 8)
+    check(draw, 8, begin)
 
     # late votes, changed votes, late and changed scores, an end that comes late, other dimensions, rows that go
     turns = list(Turn.objects.order_by("?")[:40])
@@ -152,11 +187,11 @@ def test_rollups_equal_rows_on_any_range_whatever_happens(seed):
     Turn.objects.filter(pk__in=[turn.pk for turn in turns[30:35]]).delete()
     Turn.objects.filter(pk__in=[turn.pk for turn in turns[35:]]).update(origin="API")
     assert changed_hours() > 0
-    check(draw, 4)
+    check(draw, 4, begin)
 
     refresh_reports()
     assert changed_hours() == 0
-    check(draw, 8)
+    check(draw, 8, begin)
 
 
 def test_rollups_hold_what_there_is_and_no_more():

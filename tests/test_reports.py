@@ -7,28 +7,14 @@ import pytest
 from scipy.stats import binomtest
 
 from chat.models import ImplicitSignal, LLMCall
-from monitoring.models import JudgeVersion, Score
+from monitoring.models import Score
 from monitoring.quality.errors import refresh_judge_errors
 from monitoring.reports import Filters, read
 from monitoring.reports.judge_errors import JudgeError, store_judge_errors
 from tests.factories import make_call, make_conversation, make_evaluation_item, make_feedback, make_run, make_user
-from tests.reported import DAY, NOON, ask, only, score
+from tests.reported import DAY, NOON, ask, judge, only, score
 
 pytestmark = pytest.mark.django_db
-
-
-def judge(**values) -> JudgeVersion:
-    number = JudgeVersion.objects.count()
-    return JudgeVersion.objects.create(
-        **{
-            "judge": "groundedness_offline",
-            "criterion": "groundedness",
-            "version": "1",
-            "family": "offline",
-            "fingerprint": f"print-{number}",
-            **values,
-        }
-    )
 
 
 def test_questions_and_what_became_of_them():

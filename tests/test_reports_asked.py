@@ -1,6 +1,6 @@
 """How reports are asked: filters, groups, steps, and who may read them."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +11,7 @@ from chat.models import Conversation
 from monitoring.judges.criteria import CRITERIA
 from monitoring.reports import REPORTS, Filters, read, refresh
 from tests.factories import make_collection, make_config, make_feedback
-from tests.reported import DAY, NOON, ask, only
+from tests.reported import DAY, NOON, ask, judge, only, score
 
 pytestmark = pytest.mark.django_db
 
@@ -85,6 +85,71 @@ def test_days_begin_at_midnight_of_the_zone():
 
     local = [(row["at"].astimezone(berlin).strftime("%d %H:%M"), row["turns"]) for row in rows]
     assert local == [("28 00:00", 0), ("29 00:00", 1), ("30 00:00", 1)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "second", "ends"),
+    [
+        ("Atlantic/Azores", (10, 25, 0), (10, 25, 1), (10, 26, 1)),
+        ("America/Havana", (11, 1, 4), (11, 1, 5), (11, 2, 5)),
+    ],
+)
+@pytest.mark.parametrize("source", ["", "raw"])
+def test_a_day_with_two_midnights_begins_at_the_first(zone, first, second, ends, source):
+    first, second, ends = (datetime(2026, *moment, tzinfo=UTC) for moment in (first, second, ends))
+    turns = [ask(moment + timedelta(minutes=30)) for moment in (first, second)]
+    for turn in turns:
+        score(turn, judge(), "SUPPORTED", 1.0)
+    refresh()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('ragsite.reports', %s, true)", [source])
+    filters = Filters(first - timedelta(days=1), ends + timedelta(days=1), zone=zone)
+
+    rows = read("turns", filters, step=timedelta(days=1))
+
+    assert [(row["at"], row["turns"]) for row in rows] == [(first - timedelta(days=1), 0), (first, 2), (ends, 0)]
+    for name in ("latency", "feedback", "answer_cost", "retrieval", "calls", "reviews"):
+        rows = read(name, filters, step=timedelta(days=1))
+        assert [row["at"] for row in rows] == [first - timedelta(days=1), first, ends]
+    assert {row["at"] for row in read("scores", filters, step=timedelta(days=1))} == {first}
+    assert [row["at"] for row in read("turns", filters, step=timedelta(days=1), by="model")] == [first]
+
+
+@pytest.mark.parametrize("source", ["", "raw"])
+def test_a_range_that_begins_at_half_past_has_its_first_half_hour_in_its_first_day(source):
+    midnight = datetime(2026, 3, 2, tzinfo=ZoneInfo("Asia/Kolkata"))  # 18:30 UTC
+    ask(midnight + timedelta(minutes=10))
+    ask(midnight + timedelta(days=2) - timedelta(minutes=10))
+    refresh()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('ragsite.reports', %s, true)", [source])
+    filters = Filters(midnight, midnight + timedelta(days=2, minutes=20), zone="Asia/Kolkata")
+
+    days = read("turns", filters, step=timedelta(days=1))
+    by_model = read("turns", filters, step=timedelta(days=1), by="model")
+
+    # the last half hour stands in the hour that began on the day before
+    expected = [(midnight, 1), (midnight + timedelta(days=1), 1)]
+    assert [(row["at"], row["turns"]) for row in days] == expected
+    assert [(row["at"], row["turns"]) for row in by_model] == expected
+
+
+@pytest.mark.parametrize("seconds", [420, 3660, 5400, 7200, 90_000, 100_000])
+@pytest.mark.parametrize("source", ["", "raw"])
+def test_steps_of_any_length_hold_what_happened_in_them(seconds, source):
+    begin = datetime(2026, 3, 2, tzinfo=UTC)
+    asked = [begin + timedelta(minutes=minutes) for minutes in (55, 95, 130)]
+    for moment in asked:
+        ask(moment)
+    refresh()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('ragsite.reports', %s, true)", [source])
+    step = timedelta(seconds=seconds)
+
+    rows = read("turns", Filters(begin, begin + timedelta(hours=6)), step=step)
+
+    held = [sum(row["at"] <= moment < row["at"] + step for moment in asked) for row in rows]
+    assert [row["turns"] for row in rows] == held
 
 
 @pytest.mark.parametrize("name", REPORTS)

@@ -2,8 +2,8 @@
 
 "24 h" is the current hour and the 23 before it, "30 d" is today and the 29 days before: whole steps but for the last,
 which goes on. The time before is as long and begins as many steps earlier, so that both cover the same hours of the day
-and do not overlap. Steps are those of the reports (SQL function reports.step_of): hours and less count from the epoch,
-days begin at midnight of the viewer's zone, and several days count from Monday, 1 January 2001.
+and do not overlap. Steps are those of the reports (SQL functions reports.step_of and begin_of): hours and less count
+from the epoch, days begin at midnight of the viewer's zone, and several days count from Monday, 1 January 2001.
 """
 
 from dataclasses import dataclass
@@ -55,8 +55,8 @@ class Period:
         while (following := self._following(ats[-1])) < self.until:
             ats.append(following)
         begins = [self.since, *(self._counted_from(at) for at in ats[1:])]
-        ends = [*begins[1:], self.until]
-        return tuple(Step(*places) for places in zip(ats, begins, ends, strict=True) if places[1] < places[2])
+        begins = [begin for begin in begins if begin < self.until]
+        return tuple(map(Step, ats, begins, [*begins[1:], self.until]))
 
     def _following(self, at: datetime) -> datetime:
         return at + self.step if self.step < DAY else midnight(at, self.zone, days=self.step.days)
@@ -76,7 +76,22 @@ def step_of(moment: datetime, step: timedelta, zone: ZoneInfo) -> datetime:
 def midnight(moment: datetime, zone: ZoneInfo, *, days: int = 0) -> datetime:
     """Return when the day of `moment` began in the zone, or the day so many days later."""
     day = moment.astimezone(zone).date() + timedelta(days=days)
-    return datetime.combine(day, time.min, zone).astimezone(UTC)
+    return first_moment(datetime.combine(day, time.min), zone)
+
+
+def first_moment(local: datetime, zone: ZoneInfo) -> datetime:
+    """Return when the clocks of the zone show a time: for the first time where they are put back and show it twice, and
+    right after it where they are put forward and never show it."""
+    before, after = (local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    if before <= after:
+        return before
+    # By the clock as it was before and as it is after, these lie on both sides of the gap's end.
+    low, high = after, before
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) // 2
+        is_after = middle.astimezone(zone).utcoffset() == high.astimezone(zone).utcoffset()
+        low, high = (low, middle) if is_after else (middle, high)
+    return high.replace(microsecond=0)
 
 
 def full_hour(moment: datetime) -> datetime:
