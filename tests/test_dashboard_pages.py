@@ -1,8 +1,10 @@
 """The page of the dashboard: addresses, zones, what it says where there is nothing, what it costs, and no scripts."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -11,9 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from monitoring.dashboard.choice import Choice, iso
+from monitoring.dashboard.period import between
+from monitoring.dashboard.reading import Reader
 from monitoring.reports import Filters, read
-from tests.dashboard_world import DAY, INDEX, NOON, ask, page, part, points, tile, world
-from tests.factories import make_collection, make_document, make_embedding
+from tests.dashboard_world import DAY, INDEX, NOON, ask, listed, page, part, points, tile, world
+from tests.factories import make_collection, make_document, make_embedding, make_feedback
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +80,54 @@ def test_times_are_in_the_zone_that_the_browser_told(root):
     world()
     html = part(root, "tiles", range="own", since="2026-03-02T05:30", until="2026-03-03T05:30")
     assert tile(html, "turns")[0] == "12"
+
+
+@pytest.mark.parametrize(
+    ("zone", "begin", "spoken"),
+    [
+        ("America/Havana", "2026-11-01T00:00", "1 Nov 2026, 00:00"),  # twice
+        ("Africa/Cairo", "2026-04-24T00:00", "24 Apr 2026, 01:00"),  # never
+    ],
+)
+def test_a_range_may_begin_at_a_time_that_clocks_show_twice_or_never(root, zone, begin, spoken):
+    html = page(root, range="own", since=begin, until="2026-12-01T00:00", zone=zone)
+
+    assert f"{spoken} to 1 Dec 2026, 00:00" in html
+
+
+@pytest.mark.parametrize(
+    ("zone", "noon"),
+    [
+        ("Atlantic/Azores", NOON.replace(month=10, day=25)),
+        ("America/Havana", NOON.replace(month=11, day=1)),
+        ("Africa/Cairo", NOON.replace(month=4, day=24)),  # begins at 01:00
+        ("Asia/Kolkata", NOON),
+        ("Australia/Lord_Howe", NOON.replace(month=4, day=5)),  # half an hour longer
+    ],
+)
+def test_no_day_is_missing_from_the_charts_where_clocks_change(root, zone, noon):
+    for _ in range(4):
+        make_feedback(turn=ask(noon), value=1)
+    whole = {"range": "own", "zone": zone}
+    whole |= {"since": iso(noon - timedelta(days=20)), "until": iso(noon + timedelta(days=20))}
+
+    html = part(root, **whole)
+
+    for chart, words in (("turns", "answered: 4"), ("feedback", "thumbs up: 4")):
+        [url] = [url for says, url in points(html, chart) if words in says]
+        assert listed(root, url) == 4
+
+
+def test_rows_are_not_lost_where_the_server_begins_a_day_an_hour_later():
+    ask(NOON)
+    reader = Reader(Choice(between(NOON - timedelta(days=30), NOON + timedelta(days=30), zone=ZoneInfo("UTC"))))
+    reader.steps = tuple(replace(step, at=step.at - timedelta(hours=1)) for step in reader.steps)
+
+    assert [row["turns"] for row in reader.each_step("turns")].count(1) == 1
+
+    reader.steps = reader.steps[:10]
+    with pytest.raises(ValueError, match="turns has two rows for the step at"):
+        reader.each_step("turns")
 
 
 def test_an_unknown_zone_of_the_browser_is_utc(root):

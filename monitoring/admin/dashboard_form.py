@@ -10,8 +10,20 @@ from django.utils import timezone
 from chat.models import Collection, PipelineConfig
 from chat.models.conversation import Origin
 from monitoring.dashboard.choice import Choice
-from monitoring.dashboard.period import DEFAULT_RANGE, LONGEST, MINUTE, OWN, RANGES, between, latest
+from monitoring.dashboard.period import DEFAULT_RANGE, LONGEST, MINUTE, OWN, RANGES, between, first_moment, latest
 from monitoring.dashboard.zones import zone_named, zone_of
+
+
+class MomentField(forms.DateTimeField):
+    """A date and time of the viewer's zone, also one that its clocks show twice, or never."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        try:
+            return super().to_python(value)
+        except forms.ValidationError as error:
+            if error.code != "ambiguous_timezone" or error.params is None:
+                raise
+            return first_moment(error.params["datetime"], error.params["current_timezone"])
 
 
 class ChoiceForm(forms.Form):
@@ -22,8 +34,8 @@ class ChoiceForm(forms.Form):
         required=False,
         error_messages={"invalid_choice": f"There is no range “%(value)s”: choose one of {', '.join(RANGES)} or own."},
     )
-    since = forms.DateTimeField(required=False, error_messages={"invalid": "The begin is no date and time."})
-    until = forms.DateTimeField(required=False, error_messages={"invalid": "The end is no date and time."})
+    since = MomentField(required=False, error_messages={"invalid": "The begin is no date and time."})
+    until = MomentField(required=False, error_messages={"invalid": "The end is no date and time."})
     zone = forms.CharField(required=False)
     origin = forms.ChoiceField(
         choices=Origin.choices,

@@ -1,6 +1,7 @@
 """The reports as the dashboard reads them: each once, however many figures rest on it."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from monitoring import reports
@@ -39,13 +40,21 @@ class Reader:
         return row
 
     def by_step(self, report: str, *, by: str = "", measure: str = "", key: Callable[[Row], Any]) -> Steps:
-        """Return for each group of rows one row a step; an empty dictionary stands where there is none."""
+        """Return for each group of rows one row a step; an empty dictionary stands where there is none. ValueError for
+        two rows of one step, of which one would be lost."""
         places = {step.at: number for number, step in enumerate(self.steps)}
         found: Steps = {}
         for row in self.rows(report, stepped=True, by=by, measure=measure):
-            if row["at"] in places:
-                found.setdefault(key(row), [{} for _ in self.steps])[places[row["at"]]] = row
+            number = places[row["at"]] if row["at"] in places else self._nearest(row["at"])
+            line = found.setdefault(key(row), [{} for _ in self.steps])
+            if line[number]:
+                raise ValueError(f"{report} has two rows for the step at {self.steps[number].at}: also {row['at']}.")
+            line[number] = row
         return found
+
+    def _nearest(self, at: datetime) -> int:
+        """Return the step that is meant where the database server knows another rule of the time zone than Python."""
+        return min(range(len(self.steps)), key=lambda number: abs(self.steps[number].at - at))
 
     def each_step(self, report: str, *, measure: str = "") -> list[Row]:
         """Return one row a step of a report that is not grouped."""
