@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from chat.models import Turn
+from chat.models import LLMCall, Turn
 from monitoring.dashboard.panels import PANELS
 from monitoring.dashboard.words import NOTHING
 from monitoring.models import JudgeVersion, Score
 from tests.dashboard_world import DAY, NOON, ask, listed, named, part, points, tile, world
-from tests.factories import make_collection, make_config
+from tests.factories import make_call, make_collection, make_config
 from tests.quality_rows import make_verdict, make_version
 
 pytestmark = pytest.mark.django_db
@@ -214,6 +214,18 @@ def test_tables_compare_configs_and_name_what_they_rest_on(root):
     assert "Groundedness groundedness_offline · advisory" in words
     assert 'aria-label="0 to 0.1: 1; 0.9 to 1: 4; "' in html
     assert "Answers $0.024 12" in words
+
+
+def test_cost_of_calls_that_are_all_of_unknown_cost_is_unknown(root):
+    call = make_call(turn=ask(NOON, cost_usd=None), cost_usd=None)
+    LLMCall.objects.filter(pk=call.pk).update(created_at=NOON)
+
+    html = part(root, **DAY)
+
+    value, words, _ = tile(html, "cost")
+    assert value == NOTHING
+    assert "1 calls of unknown cost not in it" in words
+    assert "No call of known cost in this time." in html
 
 
 def test_each_chart_is_a_table_and_a_file_too(root):

@@ -114,9 +114,24 @@ def test_calls_tell_exact_from_estimated_and_unknown_cost():
     )
     assert (row["unknown_cost_calls"], row["unknown_token_calls"], row["estimated_token_calls"]) == (1, 1, 1)
     assert (row["input_tokens"], row["output_tokens"], row["reasoning_tokens"]) == (3000, 600, 50)
-    assert by_purpose == {"answer": Decimal("0.5"), "rewrite": Decimal("0.25"), "judge": Decimal(0)}
+    assert by_purpose == {"answer": Decimal("0.5"), "rewrite": Decimal("0.25"), "judge": None}
     assert only(read("calls", DAY, purpose="judge"))["calls"] == 1
     assert only(read("calls", Filters(DAY.since, DAY.until, model="openai/other")))["calls"] == 1
+
+
+def test_cost_is_unknown_where_no_call_and_no_answer_has_a_known_one():
+    nothing = only(read("calls", DAY)), only(read("answer_cost", DAY))
+    call = make_call(turn=ask(NOON, cost_usd=None), cost_usd=None)
+    LLMCall.objects.filter(pk=call.pk).update(created_at=NOON)
+
+    calls, answers = only(read("calls", DAY)), only(read("answer_cost", DAY))
+    steps = read("calls", DAY, step=timedelta(hours=12))
+
+    assert [row["cost_usd"] for row in nothing] == [0, 0]  # nothing was called, which costs nothing
+    assert (calls["calls"], calls["unknown_cost_calls"], calls["cost_usd"]) == (1, 1, None)
+    assert (calls["exact_usd"], calls["estimated_usd"]) == (0, 0)
+    assert (answers["answers"], answers["known"], answers["cost_usd"]) == (1, 0, None)
+    assert [row["cost_usd"] for row in steps] == [0, None]
 
 
 def test_calls_made_for_evaluations_are_not_users():

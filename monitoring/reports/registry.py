@@ -110,7 +110,9 @@ CALLS = Report(
         Column("reasoning_tokens", "Reasoning tokens", "tokens", "Part of the output tokens."),
         _count("unknown_token_calls", "Calls without tokens", "Nobody counted their tokens: left out of the sums."),
         _count("estimated_token_calls", "Calls with estimated tokens", "The server did not count them."),
-        Column("cost_usd", "Cost", "usd", "Of all calls whose cost is known, exact or estimated."),
+        Column(
+            "cost_usd", "Cost", "usd", "Of all calls whose cost is known, exact or estimated. Empty: of none it is."
+        ),
         Column("exact_usd", "Exact cost", "usd", "Tokens counted by the server, price known."),
         Column("estimated_usd", "Estimated cost", "usd", "Tokens estimated, price known."),
         _count("unknown_cost_calls", "Calls of unknown cost", "They are in no sum."),
@@ -127,7 +129,7 @@ ANSWER_COST = Report(
     (
         _count("answers", "Answers", "Finished, or stopped by the user."),
         _count("known", "Answers of known cost", "Whose calls all have a cost."),
-        Column("cost_usd", "Cost", "usd", "Of the answers whose cost is known."),
+        Column("cost_usd", "Cost", "usd", "Of the answers whose cost is known. Empty: of none it is."),
         Column(
             "usd_per_answer",
             "Cost per answer",

@@ -21,7 +21,7 @@ from deploy.grafana.build.panels import (
 )
 from deploy.grafana.build.sql import Sql, call, number_interval, select
 
-KNOWN = "Calls of unknown cost add nothing and are counted apart."
+KNOWN = "Calls of unknown cost add nothing and are counted apart; where all are unknown, so is the sum."
 ALL_CALLS = "The model is the one that was called; collection and config are those of the turn that it was for."
 CALL_COLUMNS = {
     "n: calls": "calls",
@@ -153,7 +153,11 @@ def _table(by: str, title: str) -> PanelBuilder:
     return rows(
         title,
         f"{KNOWN} {ALL_CALLS}",
-        Sql(select({by: "label", **CALL_COLUMNS}, call("calls", by=by), order="cost_usd DESC, calls DESC, key")),
+        Sql(
+            select(
+                {by: "label", **CALL_COLUMNS}, call("calls", by=by), order="cost_usd DESC NULLS LAST, calls DESC, key"
+            )
+        ),
         units=CALL_UNITS,
         height=7,
     )

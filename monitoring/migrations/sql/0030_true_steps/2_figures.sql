@@ -105,7 +105,8 @@ AS $$
 $$;
 
 -- Calls of models with their tokens and dollars, at the time of the call. by may be 'purpose'; `model` is the call's. cost_usd is
--- the sum of the known ones, whether exact or estimated; unknown_cost_calls says how many it leaves out.
+-- the sum of the known ones, whether exact or estimated; unknown_cost_calls says how many it leaves out. It is null where that is
+-- all of them.
 CREATE OR REPLACE FUNCTION reports.calls(
     since timestamptz, until timestamptz, step_seconds integer DEFAULT 0, by text DEFAULT '', origin text DEFAULT 'USER',
     collection_id bigint DEFAULT NULL, config_id bigint DEFAULT NULL, model text DEFAULT NULL, zone text DEFAULT 'UTC',
@@ -162,7 +163,8 @@ AS $$
            coalesce(sums.reasoning_tokens, 0),
            coalesce(sums.unknown_token_calls, 0),
            coalesce(sums.estimated_token_calls, 0),
-           coalesce(sums.exact_usd + sums.estimated_usd, 0),
+           CASE WHEN sums.calls > 0 AND sums.calls = sums.unknown_cost_calls THEN NULL
+                ELSE coalesce(sums.exact_usd + sums.estimated_usd, 0) END,
            coalesce(sums.exact_usd, 0),
            coalesce(sums.estimated_usd, 0),
            coalesce(sums.unknown_cost_calls, 0),
@@ -172,8 +174,8 @@ AS $$
      ORDER BY 1, 4 DESC, 2
 $$;
 
--- What answers cost, at the time of the question. usd_per_answer: of the answers whose cost is known; usd_per_up: null as long as
--- one cost is unknown.
+-- What answers cost, at the time of the question. cost_usd, usd_per_answer: of the answers whose cost is known, null where that is
+-- none of them; usd_per_up: null as long as one cost is unknown.
 CREATE OR REPLACE FUNCTION reports.answer_cost(
     since timestamptz, until timestamptz, step_seconds integer DEFAULT 0, by text DEFAULT '', origin text DEFAULT 'USER',
     collection_id bigint DEFAULT NULL, config_id bigint DEFAULT NULL, model text DEFAULT NULL, zone text DEFAULT 'UTC')
@@ -215,7 +217,7 @@ AS $$
            reports.label_of(answer_cost.by, coalesce(answered.key, '')),
            coalesce(answered.answers, 0),
            coalesce(answered.known_costs, 0),
-           coalesce(answered.cost_usd, 0),
+           CASE WHEN answered.answers > 0 AND answered.known_costs = 0 THEN NULL ELSE coalesce(answered.cost_usd, 0) END,
            mean.usd,
            CASE WHEN mean.margin IS NOT NULL THEN greatest(mean.usd - mean.margin, 0) END,
            mean.usd + mean.margin,
