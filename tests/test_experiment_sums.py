@@ -146,6 +146,7 @@ def test_kpis_are_the_reports_figures_of_the_config():
         score(turn, grounded, *(("SUPPORTED", 1.0) if number % 2 else ("PARTLY_SUPPORTED", 0.5)))
         score(turn, relevant, *(("RELEVANT", 1.0) if number % 3 else ("NON_RELEVANT", 0.0)))
         score(turn, toxic, *(("NOT_TOXIC", 1.0) if number else ("TOXIC", 0.0)))
+    make_feedback(turn=turns[5], user=make_user())  # on half an answer
     ImplicitSignal.objects.create(turn=turns[1], kind="REGENERATE")
     filters = Filters(START - timedelta(days=1), START + timedelta(days=1), config_id=config.pk)
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -30,6 +31,7 @@ from tests.factories import (
 
 pytestmark = pytest.mark.django_db
 
+TRUE_STEPS = settings.BASE_DIR / "monitoring/migrations/sql/0030_true_steps"
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS = 3
 REPORTS_OF_TURNS = ("turns", "latency", "calls", "answer_cost", "feedback", "retrieval", "scores")
@@ -224,7 +226,43 @@ def test_text_that_grows_while_an_answer_is_written_changes_no_figure():
     assert changed_hours() == 0
 
     Turn.objects.filter(pk=turn.pk).update(status="DONE", answer="So far, so good.")
-    assert changed_hours() == 1
+    assert changed_hours() == 2  # of turns, and of votes, which may be on an answer from then on
+
+
+def test_a_vote_counts_for_coverage_once_its_turn_is_an_answer():
+    turn = make_turn(status="STREAMING")
+    Turn.objects.filter(pk=turn.pk).update(created_at=BEGIN)
+    make_feedback(turn=turn)
+    refresh()
+    hour = Filters(BEGIN, BEGIN + timedelta(hours=1))
+    assert read("feedback", hour)[0]["coverage_ratio"] is None
+
+    Turn.objects.filter(pk=turn.pk).update(status="DONE")
+    assert read("feedback", hour)[0]["coverage_ratio"] == 1
+    refresh()
+    assert read("feedback", hour)[0]["coverage_ratio"] == 1
+
+
+def test_migration_brings_coverage_of_earlier_hours_in_order():
+    for number, status in enumerate(["DONE", "DONE", "INTERRUPTED"]):
+        turn = make_turn(status=status)
+        Turn.objects.filter(pk=turn.pk).update(created_at=BEGIN + timedelta(hours=number))
+        make_feedback(turn=turn)
+    refresh()
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table in ("hour", "day"):
+            cursor.execute(f"ALTER TABLE reports.feedback_{table} DROP COLUMN rated_answers")  # as before
+        for path in sorted(TRUE_STEPS.glob("*.sql")):
+            cursor.execute(path.read_text())
+    waiting = changed_hours()
+
+    filters = Filters(BEGIN, BEGIN + timedelta(days=1))
+    assert waiting == 1  # the hour of half an answer
+    assert read("feedback", filters)[0]["coverage_ratio"] == 1
+    refresh()
+    assert read("feedback", filters)[0]["coverage_ratio"] == 1
 
 
 def test_hour_that_goes_on_is_left_to_the_rows():

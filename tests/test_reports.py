@@ -178,6 +178,19 @@ def test_feedback_counts_at_the_time_of_the_question():
     assert (row["up_ratio"], row["coverage_ratio"]) == (0.5, 0.5)
 
 
+def test_coverage_counts_votes_on_answers_alone():
+    make_feedback(turn=ask(NOON), value=1)
+    for status in ("INTERRUPTED", "FAILED", "STREAMING"):
+        make_feedback(turn=ask(NOON, status=status), value=-1)
+    ask(NOON)
+
+    row = only(read("feedback", DAY))
+
+    assert (row["answers"], row["rated"], row["down"], row["up_ratio"]) == (2, 4, 3, 0.25)
+    assert row["coverage_ratio"] == 0.5
+    assert row["coverage_low"] < 0.5 < row["coverage_high"]
+
+
 def test_scores_by_judge_with_unscored_apart():
     version, other = judge(standing="PROVEN"), judge(judge="groundedness", family="llm")
     turns = [ask(NOON) for _ in range(4)]

@@ -159,7 +159,7 @@ FEEDBACK = Report(
         _count("copies", "Copied", "How often an answer was copied."),
         _count("regenerated", "Regenerated", "How often another answer was asked for."),
         *_ratio("up", "Thumbs-up rate", "Thumbs up, of all votes.", "rated"),
-        *_ratio("coverage", "Feedback coverage", "Rated turns, of all answers.", "answers"),
+        *_ratio("coverage", "Feedback coverage", "Answers with a vote, of all answers.", "answers"),
     ),
 )
 

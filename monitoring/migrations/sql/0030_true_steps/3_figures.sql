@@ -234,7 +234,7 @@ AS $$
      ORDER BY 1, 4 DESC, 2
 $$;
 
--- What users say of answers, at the time of the question. up_ratio: of all votes; coverage_ratio: rated turns of all answers.
+-- What users say of answers, at the time of the question. up_ratio: of all votes; coverage_ratio: answers with a vote, of all answers.
 CREATE OR REPLACE FUNCTION reports.feedback(
     since timestamptz, until timestamptz, step_seconds integer DEFAULT 0, by text DEFAULT '', origin text DEFAULT 'USER',
     collection_id bigint DEFAULT NULL, config_id bigint DEFAULT NULL, model text DEFAULT NULL, zone text DEFAULT 'UTC')
@@ -269,6 +269,7 @@ AS $$
                sum(part.up)::bigint AS up,
                sum(part.down)::bigint AS down,
                sum(part.rated)::bigint AS rated,
+               sum(part.rated_answers)::bigint AS rated_answers,
                sum(part.comments)::bigint AS comments,
                sum(part.copies)::bigint AS copies,
                sum(part.regenerated)::bigint AS regenerated
@@ -292,9 +293,9 @@ AS $$
            voted.up::double precision / nullif(voted.up + voted.down, 0),
            reports.wilson_low(voted.up, voted.up + voted.down),
            reports.wilson_high(voted.up, voted.up + voted.down),
-           coalesce(voted.rated, 0)::double precision / nullif(answered.answers, 0),
-           reports.wilson_low(least(coalesce(voted.rated, 0), answered.answers), answered.answers),
-           reports.wilson_high(least(coalesce(voted.rated, 0), answered.answers), answered.answers)
+           coalesce(voted.rated_answers, 0)::double precision / nullif(answered.answers, 0),
+           reports.wilson_low(coalesce(voted.rated_answers, 0), answered.answers),
+           reports.wilson_high(coalesce(voted.rated_answers, 0), answered.answers)
       FROM answered
       LEFT JOIN voted ON voted.at = answered.at AND voted.key = answered.key
       FULL JOIN reports.steps(feedback.since, feedback.until, feedback.step_seconds, feedback.zone, feedback.by) AS step ON step.at = answered.at
