@@ -140,6 +140,57 @@ def test_a_change_against_next_to_nothing_names_that(root):
     assert "%" not in tile(html, "turns")[1]
 
 
+def called(turn: Turn, cost_usd: str | None) -> None:
+    """Give a turn of noon a call of that cost."""
+    call = make_call(turn=turn, cost_usd=cost_usd)
+    LLMCall.objects.filter(pk=call.pk).update(created_at=NOON)
+
+
+def test_a_cost_that_is_unknown_is_not_nothing(root):
+    for _ in range(3):
+        called(ask(cost_usd=None), None)
+
+    html = part(root, **DAY)
+
+    value, words, _ = tile(html, "cost")
+    assert value == NOTHING
+    assert "3 calls of models 3 calls of unknown cost" in words
+    assert "not in it" not in words
+    assert tile(html, "answer_cost")[0] == NOTHING
+    assert "Answers – 3 of unknown cost 3 3,000 in" in text_of(html)  # noqa: RUF001 # a dash
+
+
+def test_a_cost_that_is_partly_known_says_how_much_of_it_is_not(root):
+    called(ask(cost_usd="0.5"), "0.5")
+    called(ask(cost_usd=None), None)
+
+    html = part(root, **DAY)
+
+    value, words, _ = tile(html, "cost")
+    assert value == "$0.50"
+    assert "1 calls of unknown cost not in it" in words
+    assert "Answers $0.50 1 of unknown cost 2" in text_of(html)
+
+
+def test_refusals_without_a_call_do_not_make_unknown_answers_free(root):
+    config = make_config(name="campus")
+    for _ in range(50):
+        ask(config=config, cost_usd=None)
+    for _ in range(3):
+        ask(config=config, cost_usd=0, nothing_found=True, hit_count=0)
+
+    html = part(root, **DAY)
+
+    assert "n = 3 of 53 answers" in tile(html, "answer_cost")[1]
+    assert re.search(r"campus v1 53 .* \$0 (\$0 to \$0 )?n = 3 of 53 ", text_of(html))
+
+
+def test_without_calls_nothing_was_spent(root):
+    ask(cost_usd=0)
+
+    assert tile(part(root, "tiles", **DAY), "cost")[0] == "$0"
+
+
 def judged(at, version, *, failing, of, **values):
     """Ask so many questions, each judged by the version; return their turns."""
     turns = [ask(at, **values) for _ in range(of)]

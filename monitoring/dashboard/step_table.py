@@ -47,7 +47,7 @@ def _cells(panel: Panel, choice: Choice, number: int, step: Step) -> Iterator[Ce
         value = series.values[number]
         n = int(series.ns[number] or 0) if series.ns else None
         url = choice.turns_url(step, **series.link) if series.link and value else ""
-        yield Cell(written(value, panel.unit), interval(measured(series, number), panel.unit), n, url)
+        yield Cell(written(value, panel.unit), interval(measured(series, number), panel.unit), n, url=url)
 
 
 def csv_text(panel: Panel, steps: tuple[Step, ...]) -> str:

@@ -8,6 +8,7 @@ from monitoring.dashboard.changes import Measured
 from monitoring.dashboard.judged import busiest_judge, rows_of_judge
 from monitoring.dashboard.panels import PURPOSES, criterion_title
 from monitoring.dashboard.reading import Reader, Row, ratio
+from monitoring.dashboard.spent import spent_usd
 from monitoring.dashboard.words import NOTHING, interval, written
 
 Group = Literal["collection", "config", "model"]
@@ -17,11 +18,13 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A value with its interval and n below; `url` leads to the turns that it counts, `column` is what it is."""
+    """A value with its interval and n below, `of`: how many there are where n is not all; `url` leads to the turns that
+    it counts, `column` is what it is."""
 
     text: str
     interval: str = ""
     n: int | None = None
+    of: int | None = None
     url: str = ""
     column: str = ""
 
@@ -96,7 +99,7 @@ def _rate(measured: Measured, reader: Reader, **link: Any) -> Cell:
     if measured.value is None:
         return Cell(NOTHING)
     url = reader.choice.turns_url(**link)
-    return Cell(written(measured.value, "ratio"), interval(measured, "ratio"), measured.n, url)
+    return Cell(written(measured.value, "ratio"), interval(measured, "ratio"), measured.n, url=url)
 
 
 def _time(row: Row | None) -> Cell:
@@ -104,10 +107,11 @@ def _time(row: Row | None) -> Cell:
 
 
 def _cost(row: Row | None) -> Cell:
-    if not row or row["usd_per_answer"] is None:
+    if not row or not row["answers"]:
         return Cell(NOTHING)
+    of = row["answers"] if row["known"] < row["answers"] else None
     ends = Measured(None, row["usd_per_answer_low"], row["usd_per_answer_high"])
-    return Cell(written(row["usd_per_answer"], "usd"), interval(ends, "usd"), row["known"])
+    return Cell(written(row["usd_per_answer"], "usd"), interval(ends, "usd"), row["known"], of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,7 @@ def purpose_rows(reader: Reader) -> list[PurposeRow]:
         PurposeRow(
             name=PURPOSES.get(row["key"]) or str(row["key"]),
             calls=row["calls"],
-            cost=written(row["cost_usd"], "usd"),
+            cost=written(spent_usd(row), "usd"),
             share_percent=float(100 * (row["cost_usd"] or 0) / total) if total else 0.0,
             tokens=_tokens(row),
             notes=tuple(_unsure(row)),

@@ -1,7 +1,6 @@
 """The figures at the top of the dashboard, each with its interval, its change, and the way to the turns behind it."""
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import Any
 
 from django.urls import reverse
@@ -9,6 +8,7 @@ from django.urls import reverse
 from monitoring.dashboard.changes import Better, Change, Measured, difference, relative_change
 from monitoring.dashboard.judged import busiest_judge, is_judged, rows_of_judge
 from monitoring.dashboard.reading import Reader, Row, ratio
+from monitoring.dashboard.spent import spent_usd
 from monitoring.dashboard.words import Number, Unit, changed, interval, spoken_age, written
 
 BY_ANOTHER = "before: by another judge"
@@ -130,10 +130,10 @@ def _cost(reader: Reader) -> Tile:
     notes = [f"{now['calls']:,} calls of models"]
     if now["estimated_usd"]:
         notes.append(f"{written(now['estimated_usd'], 'usd')} of it estimated")
+    known, earlier = spent_usd(now), spent_usd(before)
     if now["unknown_cost_calls"]:
-        notes.append(f"{now['unknown_cost_calls']:,} calls of unknown cost not in it")
+        notes.append(f"{now['unknown_cost_calls']:,} calls of unknown cost{'' if known is None else ' not in it'}")
     about = "Of all calls of models made in this time, judges' too, at the price of the time."
-    known, earlier = (row["cost_usd"] if row["calls"] else Decimal(0) for row in (now, before))
     figures = (None if value is None else float(value) for value in (known, earlier))
     change = relative_change(*figures, rests_on=before["calls"])
     url = reader.choice.turns_url()
