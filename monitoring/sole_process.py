@@ -13,7 +13,7 @@ class Work(IntEnum):
 
     GENERATION = 7341
     TOPICS = 7342
-    DEMO = 7343
+    DEMO = 7343  # and all other history that is made up
 
 
 @contextmanager

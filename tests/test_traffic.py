@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import numpy as np
+import psycopg
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 from django.utils.module_loading import import_string
 from django_q.models import OrmQ
@@ -16,6 +18,7 @@ from chat.models import Conversation, Feedback, Hit, LLMCall, PipelineConfig, Tu
 from monitoring.exceptions import TrafficError
 from monitoring.models import Flag, JudgeVersion, Score
 from monitoring.reports import Filters, read, refresh
+from monitoring.sole_process import Work
 from monitoring.synthetic.traffic import demo
 from monitoring.synthetic.traffic.copying import copy_world, writing_of
 from monitoring.synthetic.traffic.dividing import is_challenger
@@ -27,6 +30,7 @@ from monitoring.synthetic.traffic.texts import read_library
 from monitoring.synthetic.traffic.truth import truth_of
 from monitoring.synthetic.traffic.verifying import check_figures, check_incidents
 from monitoring.synthetic.traffic.world import WorldArguments, plan_world
+from tests.databases import address_of
 from tests.factories import make_config, make_document, make_feedback, make_hit, make_turn
 from tests.knowledge import make_knowledge
 
@@ -262,6 +266,21 @@ def test_traffic_of_another_world_is_named_as_the_reason(knowledge, tmp_path):
     remove_synthetic()
     with pytest.raises(CommandError, match="no such traffic here"):
         call_command("verify_truth", str(path), "--no-incidents", stdout=StringIO())
+
+
+@pytest.mark.parametrize("options", [["--days", "1", "--turns", "50"], ["--remove"]])
+def test_one_process_at_a_time_writes_history_or_removes_it(knowledge, options):
+    copy_world(planned(turns=50))
+    with psycopg.connect(address_of(connection.settings_dict["NAME"])) as other:
+        other.execute("SELECT pg_advisory_lock(%s, 0)", [Work.DEMO.value])
+        with pytest.raises(CommandError, match="Start this again when it has ended"):
+            call_command("simulate_traffic", *options, stdout=StringIO())
+        assert demo.unmake_demo() == "another process is at it"
+    assert synthetic().count() == 50
+
+    call_command("simulate_traffic", *options, stdout=StringIO())
+
+    assert synthetic().count() == (0 if options == ["--remove"] else 100)
 
 
 def test_without_documents_says_what_to_do(db):

@@ -3,6 +3,7 @@
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from chat.exceptions import ChatError
+from monitoring.exceptions import TrafficError
 from monitoring.experiments.looks import look_back_at_made_up
 from monitoring.management.running import STOPPED, RunsCommand
 from monitoring.management.traffic_options import check_options, check_truth_file, world_arguments
+from monitoring.sole_process import Work, sole_process
 from monitoring.synthetic.traffic.copying import analyze, copy_world
 from monitoring.synthetic.traffic.demo import LOOK_EVERY
 from monitoring.synthetic.traffic.live import go_live
@@ -24,6 +27,11 @@ from monitoring.synthetic.traffic.tally import Tally
 from monitoring.synthetic.traffic.texts import read_library
 from monitoring.synthetic.traffic.truth import truth_of, write_truth
 from monitoring.synthetic.traffic.world import plan_world
+
+BUSY = (
+    "Another process writes or removes synthetic traffic at present: simulate_traffic, or the worker at demo data."
+    " Start this again when it has ended."
+)
 
 
 class Command(RunsCommand):
@@ -64,17 +72,22 @@ class Command(RunsCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         check_options(options)
         try:
-            if options["remove"]:
-                text = self._remove(options)
-            elif options["live"]:
+            if options["live"]:
                 text = self._live(options)
             else:
-                text = self._back_fill(options)
+                text = self._alone(self._remove if options["remove"] else self._back_fill, options)
         except ChatError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError("Stopped. What is written stays; see --remove.", returncode=STOPPED) from None
         self.stdout.write(text)
+
+    def _alone(self, work: Callable[[dict[str, Any]], str], options: dict[str, Any]) -> str:
+        """Two histories at once would both write who met the experiment; a removal takes away what one stands on."""
+        with sole_process(Work.DEMO) as is_ours:
+            if not is_ours:
+                raise TrafficError(BUSY)
+            return work(options)
 
     def _back_fill(self, options: dict[str, Any]) -> str:
         arguments = world_arguments(options)
