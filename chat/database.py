@@ -12,12 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 THREADS = 6  # below the default pool of 8 connections, which requests share
+# Of SQLSTATE: a statement is larger than PostgreSQL takes. Django calls it operational, and it is not.
+PROGRAM_LIMIT_CLASS = "54"
 _executor = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="database")
 
 
@@ -27,6 +29,15 @@ async def in_database(function: Callable[P, T], /, *args: P.args, **kwargs: P.kw
     context = contextvars.copy_context()
     work = partial(_run, function, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(_executor, context.run, work)
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database could not be reached, or gave up: the same may succeed later. Other errors are about what it
+    was given, and come again."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return False
+    sqlstate = getattr(error.__cause__, "sqlstate", None) or ""
+    return not sqlstate.startswith(PROGRAM_LIMIT_CLASS)
 
 
 def _run(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -125,6 +125,7 @@ def unused_port():
         (400, {"message": "Input is too long."}, "refuses the request with status 400: Input is too long"),
         (401, {"message": "Bad key sk-secret-1."}, 'refuses the key: Bad key ***. Check the key of provider "fake"'),
         (403, {"message": "No."}, "refuses the key: No"),
+        (403, {"message": "N\x00o \ud83d."}, "refuses the key: No \ufffd"),
         (404, {"message": "No such model."}, 'does not know the model "embed-8": No such model'),
         (429, {"message": "Spent.", "code": "insufficient_quota"}, "has no quota left: Spent"),
     ],

@@ -71,3 +71,12 @@ def test_verdicts_are_read_from_all_shapes(text):
 @pytest.mark.parametrize("text", ["", "[true]", "[true, false, true]", '[{"answerable": "maybe"}, true]', "Yes, all."])
 def test_a_check_that_does_not_say_so_of_each_is_none(text):
     assert read_verdicts(text, 2) is None
+
+
+def test_what_is_read_can_be_stored_whatever_its_json_spells_out():
+    text = r'[{"question": "How do I\u0000 pay\ud83d?", "answer": "By\u0000 card\ude00."}, {"Who?": "W\u0000e."}]'
+
+    assert [(reply.question, reply.answer) for reply in read_questions(text)] == [
+        ("How do I pay\ufffd?", "By card\ufffd."),
+        ("Who?", "We."),
+    ]

@@ -185,7 +185,7 @@ def test_provider_that_is_not_set_up_is_named_with_those_that_are(fake_llm):
 
 
 def test_models_of_a_server_are_listed_by_their_full_names(fake_llm):
-    fake_llm.models = ("llama3", "meta/llama")
+    fake_llm.models = ("llama3", "meta/llama", "no\x00name", "half\ud83d")
 
     assert asyncio.run(list_models(Provider("fake", fake_llm.base_url))) == ["fake/llama3", "fake/meta/llama"]
 

@@ -13,6 +13,7 @@ import pytest
 
 from chat.rag.config import Provider, Usage
 from chat.rag.llm import ModelAccess
+from chat.rag.llm_reading import Reading
 from tests.asked_llm import IMPATIENT, LIMITS, ask, make_access, make_request
 from tests.fake_replies import DEFAULT_TEXT
 from tests.fakes import FakeLLM, Reply
@@ -198,6 +199,48 @@ def test_answer_that_is_no_stream_is_malformed(fake_llm):
 
     assert error.code == "malformed"
     assert "no stream" in str(error)
+
+
+def test_what_cannot_be_stored_is_left_out_wherever_a_server_writes_it(fake_llm):
+    def chunk(finish_reason=None, **delta):
+        choices = [{"index": 0, "delta": delta, "finish_reason": finish_reason}]
+        return {"model": "m\x00odel" * 60, "choices": choices}
+
+    chunks = (
+        chunk(reasoning_content="Hm\x00 \ud83d"),
+        chunk(content="Press \ud83d"),
+        chunk(content="\ude00 it\x00"),
+        chunk(content="."),
+        chunk(content="\ud83d"),
+        chunk("st\x00op" * 20),
+        {"choices": [], "usage": {"prompt_tokens": 2**31, "completion_tokens": 5}},
+    )
+    fake_llm.enqueue(Reply(chunks=chunks, headers={"X-Request-Id": "r" * 300}))
+
+    text, [call], error = ask(make_access(fake_llm), make_request())
+
+    assert (text, error) == ("Press \U0001f600 it.\ufffd", None)
+    assert call.reply == "Hm Press \U0001f600 it.\ufffd\ufffd"
+    assert call.response_model == ("model" * 60)[:200]
+    assert call.finish_reason == "stop" * 10
+    assert len(call.request_id) <= 200
+    assert call.usage.estimated
+
+
+def test_name_of_what_a_server_wrote_can_be_stored():
+    reading = Reading()
+
+    reading.add({"id": "chat\x00cmpl\ud83d" * 40, "choices": []})
+
+    assert reading.response_id == ("chatcmpl\ufffd" * 40)[:200]
+
+
+def test_answer_of_nothing_that_can_be_stored_is_empty(fake_llm):
+    fake_llm.enqueue(Reply(tokens=("\x00", "\x00\x00")))
+
+    _, _, error = ask(make_access(fake_llm), make_request())
+
+    assert error.code == "empty"
 
 
 def test_error_object_in_the_stream(fake_llm):

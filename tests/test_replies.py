@@ -82,6 +82,10 @@ def test_what_is_no_list_of_texts_is_none(reply):
     assert read_texts(reply) is None
 
 
+def test_texts_can_be_stored_whatever_their_json_spells_out():
+    assert read_texts(r'["start\u0000 the pump \ud83d", "\ud83d\ude00"]') == ["start the pump \ufffd", "\U0001f600"]
+
+
 def test_phrasings_differ_from_the_question_and_each_other():
     reply = '{"queries": ["how is the PUMP started", "Switch it on", "switch it on!", "", "pump start"]}'
 

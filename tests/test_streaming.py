@@ -6,10 +6,11 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.db import DataError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from chat import streaming
-from chat.database import in_database
+from chat.database import in_database, is_away
 from chat.models import Turn
 from chat.rag.config import Provider
 from chat.services.conversations import ask, regenerate, start_conversation
@@ -255,6 +256,87 @@ def test_stages_of_the_config_are_gone_through_and_recorded(turn, fake_llm):
     assert "Stopping the pump" not in turn.hits.get(rank=2).text
     source = fake_llm.chat_requests[-1].last_user_message.split("[2] Pump manual")[1].split("</source>")[0]
     assert "Starting the pump" in source and "# Pump manual" in source
+
+
+@pytest.mark.parametrize(
+    ("tokens", "answer"),
+    [
+        (("Press\x00 ", "the button [1].\x00"), "Press the button [1]."),
+        (("Press \ud83d", "\ude00 the button [1]."), "Press \U0001f600 the button [1]."),
+        (("Press \ud83d", " the button [1].\ud83d"), "Press \ufffd the button [1].\ufffd"),
+    ],
+)
+def test_answer_with_what_cannot_be_stored_is_stored_without(turn, fake_llm, tokens, answer):
+    fake_llm.enqueue(Reply(tokens=tokens))
+
+    events = asyncio.run(read(turn.pk))
+
+    turn.refresh_from_db()
+    assert (turn.status, turn.answer, text_of(events)) == ("DONE", answer, answer)
+    assert turn.calls.get().output_tokens > 0
+
+
+def test_rewritten_question_is_stored_without_what_cannot_be(turn, fake_llm):
+    asyncio.run(read(turn.pk))
+    fake_llm.enqueue("How is the\x00 pump stopped\ud83d?", "Press the red button [1].")
+    second = ask(conversation=turn.conversation, question="And stopped?")
+
+    asyncio.run(read(second.pk))
+
+    second.refresh_from_db()
+    assert (second.status, second.search_query) == ("DONE", "How is the pump stopped\ufffd?")
+
+
+@pytest.fixture
+def refusing_database(transactional_db):
+    """Let the database refuse answers that have the word "forbidden" in them."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE chat_turn ADD CONSTRAINT refused CHECK (answer NOT LIKE '%forbidden%')")
+        yield
+        cursor.execute("ALTER TABLE chat_turn DROP CONSTRAINT refused")
+
+
+def test_answer_that_is_refused_fails_alone_and_is_paid(turn, fake_llm, alice, refusing_database):
+    other = start_conversation(user=alice, question="How is the pump started?", model="fake/slow")
+    fake_llm.script = lambda request: Reply(
+        "word " * 60 if request.model == "slow" else "forbidden " * 60, token_delay_seconds=0.05
+    )
+
+    async def both() -> tuple[list, list]:
+        bad, good = asyncio.create_task(read(turn.pk)), asyncio.create_task(read(other.pk))
+        await bad
+        saved = await in_database(Turn.objects.get, pk=other.pk)
+        assert (saved.status, saved.answer[:4]) == ("STREAMING", "word")
+        return await bad, await good
+
+    asyncio.run(both())
+
+    turn.refresh_from_db()
+    other.refresh_from_db()
+    assert (turn.status, turn.error_code, turn.answer) == ("FAILED", "internal", "")
+    assert "cannot be stored" in turn.error_message
+    assert turn.calls.get().output_tokens > 0
+    assert turn.hits.exists() and turn.hit_count
+    assert (other.status, other.answer.strip()) == ("DONE", ("word " * 60).strip())
+
+
+def test_answer_that_is_refused_at_its_end_fails_at_once(turn, fake_llm, refusing_database):
+    fake_llm.enqueue("Press the forbidden button [1].")
+
+    asyncio.run(read(turn.pk))
+
+    turn.refresh_from_db()
+    assert (turn.status, turn.error_code, turn.answer, turn.may_retry) == ("FAILED", "internal", "", True)
+    assert turn.calls.get().output_tokens > 0
+
+
+def test_only_a_database_that_is_away_may_take_the_same_later():
+    assert [is_away(error) for error in (OperationalError(), InterfaceError(), DataError(), ValueError())] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_turn_of_a_dead_process_ends_for_its_readers(turn):

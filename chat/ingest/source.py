@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from chat.exceptions import IngestError
+from chat.storable import storable
 
 # Column widths of chat.models.knowledge.Document.
 TITLE_MAX_CHARS = 500
@@ -83,11 +84,7 @@ class Reader(Protocol):
 
 def clean(text: str) -> str:
     """`text` as PostgreSQL can store it: no NUL, no half of a surrogate pair, line ends as \\n, no space around it."""
-    text = text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = storable(text).replace("\r\n", "\n").replace("\r", "\n")
     return text.strip("\ufeff\n ").rstrip()
 
 

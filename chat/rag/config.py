@@ -5,7 +5,7 @@ Everything is plain data so that a step can be tested, timed and replaced alone.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
@@ -182,6 +182,10 @@ class LLMRequest:
     output_schema: Mapping[str, object] | None = None  # a JSON schema; a server that knows none is asked without
 
 
+# As many as are stored of a call; a server that counts more has not counted.
+TOKENS_MAX = 2**31 - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens as the server counted them, or as estimated where it did not (`estimated`)."""
@@ -286,6 +290,11 @@ class AnswerResult:
     def empty(cls) -> "AnswerResult":
         """Return the record of a turn that failed before its first step."""
         return cls("", "", (), (), 0, False, "", "", (), StageTimes())
+
+    def without_texts(self) -> "AnswerResult":
+        """Return its numbers, without what was searched, found and said."""
+        hits = tuple(replace(hit, document_title="", heading_path="", text="") for hit in self.hits)
+        return replace(self, answer="", search_query="", hits=hits, degraded="")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chat.exceptions import EmbeddingError
-from chat.rag.config import Provider
+from chat.rag.config import TOKENS_MAX, Provider
 from chat.rag.embed import Embedded
 from chat.rag.late import LateModule
+from chat.storable import storable
 
 if TYPE_CHECKING:
     import openai
@@ -104,7 +105,7 @@ class OpenAIEmbedder:
         vectors = self._read_vectors(reply, len(texts))
         tokens = getattr(reply.usage, "prompt_tokens", None)
         # A server that answers zero did not count.
-        return Embedded(vectors, tokens if isinstance(tokens, int) and tokens > 0 else None)
+        return Embedded(vectors, tokens if isinstance(tokens, int) and 0 < tokens <= TOKENS_MAX else None)
 
     def _request(self, texts: Sequence[str], patience: Patience) -> CreateEmbeddingResponse:
         """Send one batch, again where that may help, until patience ends."""
@@ -175,7 +176,7 @@ class OpenAIEmbedder:
             advice = f"failed{tried}: {exc}"
         if self._provider.api_key:
             advice = advice.replace(self._provider.api_key, "***")
-        raise EmbeddingError(f"{self._who} {advice}") from exc
+        raise EmbeddingError(storable(f"{self._who} {advice}")) from exc
 
     def _status_advice(self, exc: openai.APIStatusError, tried: str) -> str:
         said = _server_words(exc) + (f" (request {exc.request_id})" if exc.request_id else "")

@@ -24,8 +24,9 @@ from chat.rag.config import LLMRequest, Provider, Purpose
 from chat.rag.late import LateModule
 from chat.rag.llm_errors import ErrorCode, code_for_status, code_for_stream_error, describe, generation_error
 from chat.rag.llm_events import EventSplitter
-from chat.rag.llm_reading import Reading
+from chat.rag.llm_reading import ID_MAX_CHARS, Reading
 from chat.rag.llm_servers import client_for
+from chat.storable import storable
 
 if TYPE_CHECKING:
     import openai
@@ -118,7 +119,7 @@ class Attempt:
         # Read as bytes and plain JSON, not as the vendor's events and models: llm_events.py and llm_reading.py say why.
         self._bytes = aiter(self._stream.response.aiter_bytes())
         headers = self._stream.response.headers
-        self.request_id = headers.get("x-request-id", "")
+        self.request_id = storable(headers.get("x-request-id", ""))[:ID_MAX_CHARS]
         self._is_event_stream = "event-stream" in headers.get("content-type", "")
         return await self.next_text()
 
@@ -264,7 +265,7 @@ class Attempt:
     def _status_error(self, exc: openai.APIStatusError) -> GenerationError:
         code = code_for_status(exc.status_code, exc.code)
         self.retry_after_seconds = _retry_after_seconds(exc.response.headers)
-        self.request_id = exc.request_id or ""
+        self.request_id = storable(exc.request_id or "")[:ID_MAX_CHARS]
         # An account without money is refused as one that asks too often; waiting does not help it.
         retryable = False if exc.code == "insufficient_quota" else None
         return self._error(code, describe(exc.status_code, exc.code, exc.param), retryable)

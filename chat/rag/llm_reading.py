@@ -6,10 +6,12 @@ all else (175 against 50 microseconds a chunk), and they would hide a chunk of t
 
 from dataclasses import dataclass, field
 
-from chat.rag.config import Usage
+from chat.rag.config import TOKENS_MAX, Usage
+from chat.storable import StorablePieces, storable
 
 THINK_START, THINK_END = "<think>", "</think>"
-RESPONSE_ID_MAX_CHARS = 200  # as many as are stored
+# As many as are stored.
+ID_MAX_CHARS, MODEL_MAX_CHARS, FINISH_REASON_MAX_CHARS = 200, 200, 40
 
 
 class MalformedChunkError(ValueError):
@@ -68,6 +70,8 @@ class Reading:
     response_model: str = ""
     response_id: str = ""  # as the server named what it wrote
     is_ended: bool = False  # the model said that it is done; a stream that stops without it was cut off
+    _content: StorablePieces = field(default_factory=StorablePieces)
+    _reasoning: StorablePieces = field(default_factory=StorablePieces)
     _think: ThinkFilter = field(default_factory=ThinkFilter)
     _pieces: list[str] = field(default_factory=list)
 
@@ -83,10 +87,10 @@ class Reading:
         self.chunks += 1
         usage = usage_from(chunk.get("usage"))
         self.usage = self.usage if usage is None else usage
-        if isinstance(model := chunk.get("model"), str):
-            self.response_model = model
+        if isinstance(model := chunk.get("model"), str) and model != self.response_model:
+            self.response_model = storable(model)[:MODEL_MAX_CHARS]
         if not self.response_id and isinstance(name := chunk.get("id"), str):
-            self.response_id = name[:RESPONSE_ID_MAX_CHARS]
+            self.response_id = storable(name)[:ID_MAX_CHARS]
         choices = chunk.get("choices")
         if not choices and (usage is not None or choices == []):
             self.is_ended = self.is_ended or usage is not None
@@ -104,8 +108,12 @@ class Reading:
         if not isinstance(content, str):
             raise MalformedChunkError("the content is not text")
         if isinstance(finish_reason := choice.get("finish_reason"), str):
-            self.finish_reason, self.is_ended = finish_reason, True
-        self._pieces += [part for part in (reasoning, content) if isinstance(part, str) and part]
+            self.finish_reason, self.is_ended = storable(finish_reason)[:FINISH_REASON_MAX_CHARS], True
+        reasoning = self._reasoning.feed(reasoning) if isinstance(reasoning, str) else ""
+        return self._add_text(reasoning, self._content.feed(content))
+
+    def _add_text(self, reasoning: str, content: str) -> str:
+        self._pieces += [part for part in (reasoning, content) if part]
         return self._give_out(self._think.feed(content)) if content else ""
 
     @property
@@ -115,7 +123,8 @@ class Reading:
 
     def flush(self) -> str:
         """Return the text that was held back, at the end of the stream."""
-        return self._give_out(self._think.flush())
+        text = self._add_text(self._reasoning.flush(), self._content.flush())
+        return text + self._give_out(self._think.flush())
 
     def _give_out(self, text: str) -> str:
         self.has_text = self.has_text or bool(text)
@@ -131,12 +140,14 @@ def usage_from(counts: object) -> Usage | None:
     if not isinstance(counts, dict):
         return None
     given, made = counts.get("prompt_tokens"), counts.get("completion_tokens", 0)
-    if not isinstance(given, int) or not isinstance(made, int) or min(given, made) < 0:
+    if not isinstance(given, int) or not isinstance(made, int):
+        return None
+    if min(given, made) < 0 or max(given, made) > TOKENS_MAX:
         return None
     cached = _detail(counts, "prompt_tokens_details", "cached_tokens")
     reasoning = _detail(counts, "completion_tokens_details", "reasoning_tokens")
     total = counts.get("total_tokens")
-    beside = max(0, total - given - made) if isinstance(total, int) else 0
+    beside = max(0, total - given - made) if isinstance(total, int) and total <= TOKENS_MAX else 0
     made, reasoning = made + beside, max(reasoning, beside)
     return Usage(given, made, cached_input_tokens=min(cached, given), reasoning_tokens=min(reasoning, made))
 

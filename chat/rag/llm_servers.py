@@ -11,6 +11,7 @@ import httpx2
 
 from chat.rag.config import Provider
 from chat.rag.late import LateModule
+from chat.storable import storable
 
 if TYPE_CHECKING:
     import openai
@@ -77,4 +78,4 @@ async def list_models(provider: Provider, *, timeout_seconds: float = 3.0) -> li
         return []
     data = listed.get("data") if isinstance(listed, dict) else None
     names = [item.get("id") for item in data or () if isinstance(item, dict)]
-    return sorted(f"{provider.name}/{name}" for name in names if isinstance(name, str))
+    return sorted(f"{provider.name}/{name}" for name in names if isinstance(name, str) and name == storable(name))

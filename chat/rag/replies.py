@@ -8,6 +8,8 @@ import json
 import re
 from collections.abc import Iterator
 
+from chat.storable import storable
+
 _CHAIN = re.compile(r"\[?\d{1,4}\]?(?:\s*>\s*\[?\d{1,4}\]?)+")  # [3] > [1] > [2]
 _NUMBERS = re.compile(r"\d{1,4}(?:(?:\s*[,;]\s*|\s+)\d{1,4})*\.?")  # 3, 1, 2
 JSON_TRIES_MAX = 50  # brackets that a reply has before its list; each costs reading the rest
@@ -35,7 +37,7 @@ def read_texts(reply: str) -> list[str] | None:
     """Return the texts of a list, as in {"queries": ["...", "..."]}, or of lines that begin with a bullet or a number;
     None where there is no list."""
     for values in _json_lists(reply):
-        texts = [" ".join(value.split()) for value in values if isinstance(value, str)]
+        texts = [" ".join(storable(value).split()) for value in values if isinstance(value, str)]
         if len(texts) == len(values):
             return texts
     texts = [match["text"].strip(_QUOTES) for line in reply.splitlines() if (match := _BULLET.fullmatch(line))]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from chat.storable import storable
+
 _QUESTION_KEYS = ("question", "q", "query", "text", "title", "prompt")
 _ANSWER_KEYS = ("answer", "expected_answer", "a", "response", "reference")
 _PASSAGE_KEYS = ("passage", "passages", "source", "sources", "number", "passage_number", "id")
@@ -78,7 +80,7 @@ def _replies_of_object(lowered: dict[str, Any], original: dict[str, Any]) -> Ite
     if key is not None:
         answer = next((lowered[name] for name in _ANSWER_KEYS if isinstance(lowered.get(name), str)), "")
         passages = next((lowered[name] for name in _PASSAGE_KEYS if lowered.get(name) is not None), None)
-        yield Reply(_clean(lowered[key]), answer.strip(), tuple(_numbers(passages)))
+        yield Reply(_clean(lowered[key]), storable(answer).strip(), tuple(_numbers(passages)))
         return
     for name, part in original.items():
         plain = name.strip().casefold()
@@ -87,10 +89,10 @@ def _replies_of_object(lowered: dict[str, Any], original: dict[str, Any]) -> Ite
         elif not isinstance(part, str):
             continue
         elif name.strip().endswith("?"):  # the question is the key, its answer the value
-            yield Reply(_clean(name), part.strip())
+            yield Reply(_clean(name), storable(part).strip())
         elif _NUMBERED_KEY.fullmatch(plain):
             answer = next((lowered[key] for key in _answer_keys(plain) if isinstance(lowered.get(key), str)), "")
-            yield Reply(_clean(part), answer.strip())
+            yield Reply(_clean(part), storable(answer).strip())
 
 
 def _answer_keys(question_key: str) -> list[str]:
@@ -123,4 +125,4 @@ def _verdicts(value: Any) -> Iterator[bool | None]:
 
 
 def _clean(text: str) -> str:
-    return " ".join(text.split()).strip("\"'\u201c\u201d ")
+    return " ".join(storable(text).split()).strip("\"'\u201c\u201d ")
