@@ -1,6 +1,7 @@
 """What all operations of the API share: tokens, scopes, problem details, limits, repeated requests, ETags."""
 
 import bz2
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from chat.models import ApiToken, ApiUse, Collection, KeptReply
 from chat.services.api_use import sweep_api
 from chat.services.tokens import make_token, revoke_token
 from tests.api_clients import api_client, secret_of
-from tests.factories import make_collection
+from tests.factories import make_collection, make_conversation, make_turn
 
 pytestmark = pytest.mark.django_db
 COLLECTIONS = "/api/v1/collections/"
@@ -160,6 +161,53 @@ def test_repeated_request_is_done_once(staff):
     assert first.json() == second.json()
     assert second["Idempotent-Replayed"] == "true"
     assert Collection.objects.count() == 1
+
+
+def test_reply_is_not_kept_but_made_again_of_what_the_request_made(staff):
+    client, headers = api_client(staff), {"Idempotency-Key": "key-1"}
+    made = client.post(COLLECTIONS, {"name": "New"}, format="json", headers=headers).json()
+    assert KeptReply.objects.get().body == made["id"]
+
+    client.patch(f"{COLLECTIONS}{made['id']}/", {"name": "Newer"}, format="json")
+    assert client.post(COLLECTIONS, {"name": "New"}, format="json", headers=headers).json()["name"] == "Newer"
+
+
+def test_what_a_request_made_and_was_deleted_is_gone_and_not_made_again(staff):
+    client, headers = api_client(staff), {"Idempotency-Key": "key-1"}
+    made = client.post(COLLECTIONS, {"name": "New"}, format="json", headers=headers).json()
+    client.delete(f"{COLLECTIONS}{made['id']}/")
+
+    again = client.post(COLLECTIONS, {"name": "New"}, format="json", headers=headers)
+
+    assert "Take a new key" in assert_problem(again, 410, "gone")["detail"]
+    assert again["Idempotent-Replayed"] == "true"
+    assert not Collection.objects.exists()
+
+
+def test_whole_reply_that_an_earlier_version_kept_is_not_sent(staff):
+    body = {"name": "New"}
+    hashed = hashlib.sha256(f"POST {COLLECTIONS}\n{sorted(body.items())!r}".encode()).hexdigest()
+    kept = {"user": staff, "key": "key-1", "request_sha256": hashed, "status": 201, "body": {"name": "A secret"}}
+    KeptReply.objects.create(**kept)
+
+    again = api_client(staff).post(COLLECTIONS, body, format="json", headers={"Idempotency-Key": "key-1"})
+
+    assert_problem(again, 422, "idempotency_key_reused")
+    assert b"A secret" not in again.content
+
+
+def test_members_in_another_order_are_the_same_request(alice):
+    turn = make_turn(conversation=make_conversation(user=alice)).pk
+    client, headers = api_client(alice), {"Idempotency-Key": "key-1"}
+    body = {"turn": turn, "name": "tone", "value": 1, "metadata": {"a": 1, "b": [{"c": 2, "d": 3}]}}
+    other_order = {"metadata": {"b": [{"d": 3, "c": 2}], "a": 1}, "value": 1, "name": "tone", "turn": turn}
+    client.post("/api/v1/scores/", body, format="json", headers=headers)
+
+    again = client.post("/api/v1/scores/", other_order, format="json", headers=headers)
+    other_list = client.post("/api/v1/scores/", body | {"metadata": {"a": [1, 2]}}, format="json", headers=headers)
+
+    assert (again.status_code, again["Idempotent-Replayed"]) == (201, "true")
+    assert_problem(other_list, 422, "idempotency_key_reused")
 
 
 def test_key_of_another_request_is_refused(staff):

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from chat.models import KeptReply
 from monitoring.models import Score
 from monitoring.reports import Filters, read
 from tests.api_clients import api_client
@@ -99,6 +100,20 @@ def test_score_sent_twice_under_one_key_is_written_once(alice):
     second = client.post(SCORES, body, format="json", headers=headers)
 
     assert (first.status_code, second.status_code, first.json()) == (201, 201, second.json())
+
+
+def test_score_of_a_deleted_conversation_is_not_sent_again(alice):
+    client, turn = api_client(alice), own_turn(alice)
+    body = {"turn": turn.pk, "name": "tone", "value": 1, "explanation": "A secret.", "metadata": {"of": "a secret"}}
+    headers = {"Idempotency-Key": "one"}
+    sent = client.post(SCORES, body, format="json", headers=headers).json()
+    client.delete(f"/api/v1/conversations/{turn.conversation_id}/")
+
+    again = client.post(SCORES, body, format="json", headers=headers)
+
+    assert_problem(again, 410, "gone")
+    assert b"ecret" not in again.content
+    assert KeptReply.objects.get().body == sent["id"]
 
 
 def test_stranger_s_turn_cannot_be_scored_but_by_an_operator(alice, mallory):

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.history import note_addition, note_change, note_deletion
-from chat.api.idempotency import IDEMPOTENCY_KEY, once
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.view import NOTHING, ApiView, checked
 from chat.models import Collection
 from chat.models.api import Scope
@@ -58,7 +58,7 @@ class Collections(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Make a collection."""
-        return once(request, partial(_make, request))
+        return once(request, partial(_make, request), _shown)
 
 
 class OneCollection(ApiView):
@@ -94,7 +94,7 @@ class OneCollection(ApiView):
         return Response(status=204)
 
 
-def _make(request: Request) -> Response:
+def _make(request: Request) -> Done:
     values = checked(CollectionSerializer, request.data)
     try:
         made = make_collection(**values)
@@ -102,7 +102,7 @@ def _make(request: Request) -> Response:
         checked(CollectionSerializer, request.data)
         raise
     note_addition(request, made)
-    return Response(_shown(made.pk), status=201)
+    return Done(made.pk)
 
 
 def _collections() -> QuerySet[Collection]:

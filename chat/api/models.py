@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.http import HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -16,7 +17,7 @@ from rest_framework.response import Response
 from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.history import note_addition
-from chat.api.idempotency import IDEMPOTENCY_KEY, once
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.view import NOTHING, ApiView, asked, checked
 from chat.models import Embedder, ModelPrice
 from chat.models.api import Scope
@@ -135,10 +136,10 @@ class ModelPrices(ApiView):
     def post(self, request: Request) -> Response:
         """Set what a model costs from a time on. Calls that were made before keep their cost; a price is not changed
         but followed by another one."""
-        return once(request, partial(_add, request))
+        return once(request, partial(_add, request), _shown)
 
 
-def _add(request: Request) -> Response:
+def _add(request: Request) -> Done:
     values = checked(ModelPriceSerializer, request.data)
     try:
         with transaction.atomic():
@@ -147,4 +148,8 @@ def _add(request: Request) -> Response:
     except IntegrityError:  # somebody set one for that moment meanwhile: say so, as to who comes later
         checked(ModelPriceSerializer, request.data)
         raise
-    return Response(ModelPriceSerializer(price).data, status=201)
+    return Done(price.pk)
+
+
+def _shown(price_id: int) -> Any:
+    return ModelPriceSerializer(get_object_or_404(ModelPrice, pk=price_id)).data

@@ -55,7 +55,7 @@ def problem(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, exceptions.UnsupportedMediaType):
         taken = " or ".join(parser.media_type for parser in context["view"].get_parsers())
         detail += f" This address takes {taken}."
-    headers = {}
+    headers = dict(getattr(error, "headers", {}))
     if isinstance(error, exceptions.APIException):
         if header := getattr(error, "auth_header", None):
             headers["WWW-Authenticate"] = header

@@ -66,5 +66,5 @@ class ApiSchema(AutoSchema):
         if self.method != "GET":
             statuses.append("422")
         if any(getattr(parameter, "name", "") == "Idempotency-Key" for parameter in self.get_override_parameters()):
-            statuses.append("409")
+            statuses += ["409", "410"]
         return statuses + list(getattr(self.view, "other_errors", {}).get(self.method, ()))

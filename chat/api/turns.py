@@ -21,7 +21,7 @@ from chat.api.choices import NAMES as CHOICES
 from chat.api.choices import ChoicesSerializer, chosen
 from chat.api.etags import tagged
 from chat.api.fields import FIELDS
-from chat.api.idempotency import IDEMPOTENCY_KEY, once
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, done_once
 from chat.api.renderers import EventStreamRenderer, wants
 from chat.api.turn_fields import TurnRowSerializer, TurnSerializer, shown, turn_rows, whole_turns
 from chat.api.view import ApiView, asked, checked
@@ -89,11 +89,11 @@ class AnsweringView(ApiView):
     def answering(self, request: Request, work: Any, *, stream: bool) -> HttpResponseBase:
         """Do `work`, which returns the new turn, once; then reply with its answer. The same request, sent again, is
         replied to with the same turn, wherever that is."""
-        kept = once(request, lambda: Response({"turn_id": work().pk}, status=201))
+        done = done_once(request, lambda: Done(work().pk))
         reply = streamed_answer if stream or wants(request, EventStreamRenderer) else whole_answer
-        response = reply(kept.data["turn_id"], request.user)
-        if "Idempotent-Replayed" in kept.headers:
-            response["Idempotent-Replayed"] = kept.headers["Idempotent-Replayed"]
+        response = reply(done.made, request.user)
+        if done.is_replayed:
+            response["Idempotent-Replayed"] = "true"
         return response
 
 

@@ -25,7 +25,7 @@ def claim_key(*, user: Any, key: str, request_sha256: str) -> KeptReply | None:
 
 
 def keep_reply(*, user: Any, key: str, status: int, body: Any) -> None:
-    """Keep what a request was replied to."""
+    """Keep what a request did: its reply is made again of the ids in `body`, which never holds texts."""
     KeptReply.objects.of(user, key).update(status=status, body=body)
 
 

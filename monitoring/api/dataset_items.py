@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.fields import FIELDS
-from chat.api.idempotency import IDEMPOTENCY_KEY, once
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.view import ApiView, asked, read
 from chat.models import Collection
 from chat.models.api import Scope
@@ -136,7 +136,7 @@ class DatasetItems(ApiView):
     )
     def post(self, request: Request, dataset_id: int) -> Response:
         """Add an item; this makes a version."""
-        return once(request, partial(_add, request, get_object_or_404(Dataset, pk=dataset_id)))
+        return once(request, partial(_add, request, get_object_or_404(Dataset, pk=dataset_id)), shown_item)
 
 
 class OneDatasetItem(ApiView):
@@ -154,7 +154,7 @@ class OneDatasetItem(ApiView):
         """Put a corrected item in an item's place, as one version; the reply is the new item."""
         item = get_object_or_404(DatasetItem.objects.with_relevant().select_related("dataset"), pk=item_id)
         change = correct_by_hand(item=item, said=_said(request.data), author=request.user)
-        return Response(_added(item.dataset, change))
+        return Response(shown_item(_added(item.dataset, change)))
 
     @extend_schema(operation_id="remove_dataset_item", responses={204: OpenApiResponse(description="Removed.")})
     def delete(self, request: Request, item_id: int) -> Response:
@@ -169,16 +169,16 @@ def shown_item(item_id: int) -> Any:
     return DatasetItemSerializer(get_object_or_404(DatasetItem.objects.with_relevant(), pk=item_id)).data
 
 
-def _add(request: Request, dataset: Dataset) -> Response:
+def _add(request: Request, dataset: Dataset) -> Done:
     change = add_by_hand(dataset=dataset, said=_said(request.data), author=request.user)
-    return Response(_added(dataset, change), status=201)
+    return Done(_added(dataset, change))
 
 
 def _said(data: Any) -> Said:
     return read(NewItemSerializer, data).said()
 
 
-def _added(dataset: Dataset, change: Change) -> Any:
-    """Return the one item that a change added."""
+def _added(dataset: Dataset, change: Change) -> int:
+    """Return the id of the one item that a change added."""
     number = change.version.number if change.version else 0
-    return shown_item(dataset.items.get(added_in=number).pk)
+    return dataset.items.get(added_in=number).pk

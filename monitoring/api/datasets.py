@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.api.etags import tagged
-from chat.api.idempotency import IDEMPOTENCY_KEY, once
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.problems import ConflictError
 from chat.api.view import NOTHING, OF_PAGES, ApiView, checked
 from chat.models.api import Scope
@@ -95,7 +95,7 @@ class Datasets(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Make an empty dataset. An import makes one too."""
-        return once(request, partial(_make, request.data))
+        return once(request, partial(_make, request.data), _shown)
 
 
 class OneDataset(ApiView):
@@ -139,10 +139,10 @@ class Versions(ApiView):
         return self.page(request, dataset.versions.select_related("created_by"), VersionSerializer, ordering="-number")
 
 
-def _make(data: Any) -> Response:
+def _make(data: Any) -> Done:
     values = checked(NewDatasetSerializer, data)
     ratios = Ratios(values.pop("dev_ratio"), values.pop("test_ratio"))
-    return Response(_shown(create_dataset(ratios=ratios, **values).pk), status=201)
+    return Done(create_dataset(ratios=ratios, **values).pk)
 
 
 def _shown(dataset_id: int) -> Any:

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.api.etags import tagged
-from chat.api.idempotency import IDEMPOTENCY_KEY, once
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.view import ApiView, asked, checked
 from chat.models.api import Scope
 from chat.models.conversation import Origin
@@ -78,7 +78,7 @@ class Experiments(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Draw up an experiment on questions of users. It is a draft: nobody gets it before it is started."""
-        return once(request, partial(_make, request))
+        return once(request, partial(_make, request), _shown)
 
 
 class OneExperiment(ApiView):
@@ -89,7 +89,7 @@ class OneExperiment(ApiView):
     @extend_schema(operation_id="get_experiment", responses=ExperimentSerializer)
     def get(self, request: Request, experiment_id: int) -> HttpResponseBase:
         """Return an experiment."""
-        return tagged(request, _shown(experiment_id).data)
+        return tagged(request, _shown(experiment_id))
 
     @extend_schema(operation_id="change_experiment", request=DraftSerializer, responses=ExperimentSerializer)
     def patch(self, request: Request, experiment_id: int) -> Response:
@@ -102,7 +102,7 @@ class OneExperiment(ApiView):
         whole = {**as_sent(experiment), **request.data} if isinstance(request.data, Mapping) else request.data
         draft = draft_of(experiment, checked(DraftSerializer, whole, instance=experiment))
         lifecycle.save_draft(**draft, by=request.user)
-        return _shown(experiment_id)
+        return Response(_shown(experiment_id))
 
     @extend_schema(operation_id="delete_experiment", responses={204: OpenApiResponse(description="Deleted.")})
     def delete(self, request: Request, experiment_id: int) -> Response:
@@ -121,7 +121,7 @@ class Copying(ApiView):
     def post(self, request: Request, experiment_id: int) -> Response:
         """Make a draft like an experiment, under another name; it divides users anew."""
         copy = lifecycle.copy_as_draft(experiment=_of_people(experiment_id), by=request.user)
-        return _shown(copy.pk, status=201)
+        return Response(_shown(copy.pk), status=201)
 
 
 class Starting(ApiView):
@@ -134,7 +134,7 @@ class Starting(ApiView):
     def post(self, request: Request, experiment_id: int) -> Response:
         """Start a draft; what was started does not change."""
         lifecycle.start(experiment=_of_people(experiment_id), by=request.user)
-        return _shown(experiment_id)
+        return Response(_shown(experiment_id))
 
 
 class Stopping(ApiView):
@@ -147,7 +147,7 @@ class Stopping(ApiView):
         """Stop an experiment: everybody gets the default config again, and what is known stays."""
         reason = checked(StopSerializer, request.data)["reason"]
         lifecycle.stop(experiment=_of_people(experiment_id), by=request.user, reason=reason)
-        return _shown(experiment_id)
+        return Response(_shown(experiment_id))
 
 
 class Concluding(ApiView):
@@ -172,7 +172,7 @@ class Concluding(ApiView):
             lifecycle.conclude(experiment=experiment, winner=winner, text=said["text"], by=user)
             if said["make_default"]:
                 lifecycle.make_winner_default(experiment=experiment, by=user)
-        return _shown(experiment_id)
+        return Response(_shown(experiment_id))
 
 
 def _whole(rows: ExperimentQuerySet) -> ExperimentQuerySet:
@@ -181,14 +181,14 @@ def _whole(rows: ExperimentQuerySet) -> ExperimentQuerySet:
     return rows.prefetch_related(variants, "guardrails", "collections", "groups")
 
 
-def _make(request: Request) -> Response:
+def _make(request: Request) -> Done:
     draft = draft_of(Experiment(), checked(DraftSerializer, request.data))
     try:
         saved = lifecycle.save_draft(**draft, by=request.user)
     except IntegrityError:  # somebody took the name meanwhile: say so, as to who comes later
         checked(DraftSerializer, request.data)
         raise
-    return _shown(saved.pk, status=201)
+    return Done(saved.pk)
 
 
 def _of_people(experiment_id: int) -> Experiment:
@@ -196,6 +196,5 @@ def _of_people(experiment_id: int) -> Experiment:
     return get_object_or_404(Experiment.objects.of_people(), pk=experiment_id)
 
 
-def _shown(experiment_id: int, status: int = 200) -> Response:
-    experiment = get_object_or_404(_whole(Experiment.objects.all()), pk=experiment_id)
-    return Response(ExperimentSerializer(experiment).data, status=status)
+def _shown(experiment_id: int) -> Any:
+    return ExperimentSerializer(get_object_or_404(_whole(Experiment.objects.all()), pk=experiment_id)).data

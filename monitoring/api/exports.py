@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
-from chat.api.idempotency import IDEMPOTENCY_KEY, once
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.problems import ConflictError
 from chat.api.view import ApiView, asked, checked
 from chat.models.api import Scope
@@ -128,7 +128,7 @@ class Exports(ExportView):
     )
     def post(self, request: Request) -> Response:
         """Order an export of turns that were asked until now; the worker makes it."""
-        return once(request, partial(_start, request))
+        return once(request, partial(_start, request), _shown)
 
 
 class OneExport(ExportView):
@@ -210,13 +210,13 @@ class ExportFile(ExportView):
         )
 
 
-def _start(request: Request) -> Response:
+def _start(request: Request) -> Done:
     values = checked(NewExportSerializer, request.data)
     filters = values.pop("filters", None) or {}
     typed = {name: value.isoformat() if isinstance(value, datetime) else str(value) for name, value in filters.items()}
     export = start_export(typed=typed, author=request.user, **values)
     note(export, request.user, f"Ordered: {export.words}.", flag=ADDITION)
-    return Response(_shown(export.pk), status=201)
+    return Done(export.pk)
 
 
 def _exports() -> QuerySet[Export]:

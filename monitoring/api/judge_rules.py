@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.history import note_addition, note_change, note_deletion
-from chat.api.idempotency import IDEMPOTENCY_KEY, once
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.view import NOTHING, ApiView, checked
 from chat.models import Collection, PipelineConfig
 from chat.models.api import Scope
@@ -136,7 +136,7 @@ class JudgeRules(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Let a judge look at what finishes from now on."""
-        return once(request, partial(_make, request))
+        return once(request, partial(_make, request), _shown)
 
 
 class OneJudgeRule(ApiView):
@@ -174,7 +174,7 @@ class OneJudgeRule(ApiView):
         return Response(status=204)
 
 
-def _make(request: Request) -> Response:
+def _make(request: Request) -> Done:
     values = checked(NewJudgeRuleSerializer, request.data)
     try:
         with transaction.atomic():
@@ -183,7 +183,7 @@ def _make(request: Request) -> Response:
     except IntegrityError:  # somebody took the name meanwhile: say so, as to who comes later
         checked(NewJudgeRuleSerializer, request.data)
         raise
-    return Response(_shown(rule.pk), status=201)
+    return Done(rule.pk)
 
 
 def _shown(rule_id: int) -> Any:

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.api.etags import tagged
-from chat.api.idempotency import IDEMPOTENCY_KEY, once
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.problems import ConflictError
 from chat.api.view import ApiView, asked, checked
 from chat.models import Turn
@@ -154,7 +154,7 @@ class Decision(ApiView):
     def post(self, request: Request, item_id: int) -> Response:
         """Decide an item: labels, corrected answers and a note, or that it was flagged for no reason. The decision
         stands; a second one by the same reviewer is refused."""
-        return once(request, partial(_decide, request, item_for(item_id)))
+        return once(request, partial(_decide, request, item_for(item_id)), partial(shown, request.user))
 
 
 class Reopening(ApiView):
@@ -207,7 +207,7 @@ def _turns(item: ReviewItem) -> Any:
     return Turn.objects.filter(conversation=item.conversation_id).prefetch_related("hits").order_by("position", "pk")
 
 
-def _decide(request: Request, item: ReviewItem) -> Response:
+def _decide(request: Request, item: ReviewItem) -> Done:
     decision = checked(DecisionSerializer, request.data)
     waiting = Flag.objects.filter(turn__conversation=item.conversation_id, settled_at=None)
     seen = decision.get("seen_flags")
@@ -219,7 +219,7 @@ def _decide(request: Request, item: ReviewItem) -> Response:
         is_dismissed=decision["dismiss"],
         seen_round=decision.get("round"),
     )
-    return Response(shown(request.user, item.pk))
+    return Done(item.pk, status=200)
 
 
 def _found(user: Any, wanted: dict[str, Any]) -> ReviewItemQuerySet:

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.admin.models import ADDITION
 from django.db import transaction
 from django.http import HttpResponseBase
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_list_or_404, get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.api.etags import tagged
-from chat.api.idempotency import IDEMPOTENCY_KEY, once
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.problems import ConflictError
 from chat.api.view import ApiView, asked, checked
 from chat.models import PipelineConfig
@@ -146,7 +146,7 @@ class Runs(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Start a run for each config, all or none; the worker takes them up. Refused where the budget is used up."""
-        return once(request, partial(_start, request))
+        return once(request, partial(_start, request), _shown)
 
 
 class Estimation(ApiView):
@@ -212,11 +212,17 @@ def run_for(run_id: int) -> EvaluationRun:
     return get_object_or_404(EvaluationRun.objects.for_list(), pk=run_id)
 
 
-def _start(request: Request) -> Response:
+def _start(request: Request) -> Done:
     values = checked(NewRunsSerializer, request.data)
     configs = values.pop("configs")
     with transaction.atomic():
         runs = [start_run(config=config, user=request.user, **values) for config in configs]
     for run in runs:
         note(run, request.user, "Started.", flag=ADDITION)
-    return Response(RunListSerializer({"results": runs}).data, status=201)
+    return Done([run.pk for run in runs])
+
+
+def _shown(run_ids: list[int]) -> Any:
+    """Return runs that were started together, without those that were deleted since; 404 where none is left."""
+    runs = get_list_or_404(EvaluationRun.objects.for_list().order_by("pk"), pk__in=run_ids)
+    return RunListSerializer({"results": runs}).data

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.fields import FIELDS
-from chat.api.idempotency import IDEMPOTENCY_KEY, once
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.view import ApiView, asked, read
 from chat.models.api import Scope
 from monitoring.api.queries import RangeQuery
@@ -150,7 +150,7 @@ class Scores(ApiView):
     def post(self, request: Request) -> Response:
         """Score a turn or a conversation: one's own, or any with the permission `monitoring.add_score`. Sent again
         under the same name and identifier, a score takes the earlier one's place."""
-        return once(request, partial(_write, request))
+        return once(request, partial(_write, request), partial(_shown, sent_by(request.user)))
 
 
 class OneScore(ApiView):
@@ -194,10 +194,10 @@ def for_list(scores: ScoreQuerySet) -> ScoreQuerySet:
     return scores.select_related("judge_version", "reviewer", "author")
 
 
-def _write(request: Request) -> Response:
+def _write(request: Request) -> Done:
     draft = read(NewScoreSerializer, request.data).draft()
     score, is_new = write_score(draft=draft, author=request.user)
-    return Response(_shown(Score.objects.all(), score.pk), status=201 if is_new else 200)
+    return Done(score.pk, status=201 if is_new else 200)
 
 
 def _shown(scores: ScoreQuerySet, score_id: int) -> Any:
