@@ -140,6 +140,74 @@ def test_question_sent_again_under_its_key_is_one_question(site, fake_llm):
     assert len(fake_llm.chat_requests) == Turn.objects.count() == 1
 
 
+def test_question_that_failed_is_answered_again_under_its_key_once(site, fake_llm):
+    gate = threading.Event()
+    fake_llm.enqueue(Reply(status=500), Reply("Press it.", gate=gate))
+    headers = {"Idempotency-Key": "key-1"}
+
+    failed = site.post(TURNS, json=QUESTION, headers=headers)
+    with ThreadPoolExecutor(4) as elsewhere:
+        repeated = [elsewhere.submit(site.post, TURNS, json=QUESTION, headers=headers) for _ in range(4)]
+        assert fake_llm.wait_until(lambda: len(fake_llm.chat_requests) == 2)
+        gate.set()
+        replies = [one.result() for one in repeated]
+
+    assert (failed.status_code, "Idempotent-Replayed" in failed.headers) == (502, False)
+    assert [(reply.status_code, reply.json()["answer"]) for reply in replies] == [(201, "Press it.")] * 4
+    assert [reply.headers.get("Idempotent-Replayed") for reply in replies].count(None) == 1
+    assert {reply.json()["replaces"] for reply in replies} == {failed.json()["turn"]}
+    assert (len(fake_llm.chat_requests), Turn.objects.count(), Conversation.objects.count()) == (2, 2, 1)
+
+
+def test_answer_that_was_cut_off_is_streamed_again_under_its_key(site, fake_llm):
+    fake_llm.enqueue("Press it.", "Press the green one.")
+    headers = {"Idempotency-Key": "key-1"}
+    first = site.post(TURNS, json=QUESTION, headers=headers).json()
+    Turn.objects.update(status="INTERRUPTED", error_code="interrupted", error_message="Cut off.")
+
+    with site.stream("POST", TURNS, json=QUESTION, headers=headers | {"Accept": "text/event-stream"}) as again:
+        assert "Idempotent-Replayed" not in again.headers
+        _, answered = events_of(again)[-1]
+
+    assert (answered["answer"], answered["replaces"]) == ("Press the green one.", first["id"])
+
+
+def test_failed_question_that_was_retried_by_hand_is_not_answered_again_under_its_key(site, fake_llm):
+    fake_llm.enqueue(Reply(status=500), "Press it.")
+    headers = {"Idempotency-Key": "key-1"}
+    failed = site.post(TURNS, json=QUESTION, headers=headers).json()
+    retried = site.post(f"{TURNS}{failed['turn']}/retry/").json()
+
+    again = site.post(TURNS, json=QUESTION, headers=headers)
+
+    assert (again.json(), again.headers["Idempotent-Replayed"]) == (retried, "true")
+
+
+def test_failed_question_after_which_another_was_asked_stays_failed_under_its_key(site, fake_llm):
+    fake_llm.enqueue(Reply(status=500), "Three seconds.")
+    headers = {"Idempotency-Key": "key-1"}
+    failed = site.post(TURNS, json=QUESTION, headers=headers).json()
+    site.post(TURNS, json={"question": "How long?", "conversation": failed["conversation"]})
+
+    again = site.post(TURNS, json=QUESTION, headers=headers)
+
+    assert (again.status_code, again.json()["code"]) == (422, "question_refused")
+    assert "Only the last question" in again.json()["detail"]
+
+
+def test_question_of_a_deleted_conversation_is_gone_under_its_key(site, fake_llm):
+    fake_llm.enqueue("Press it.")
+    headers = {"Idempotency-Key": "key-1"}
+    asked = site.post(TURNS, json=QUESTION, headers=headers).json()
+    site.delete(f"/api/v1/conversations/{asked['conversation']}/")
+
+    again = site.post(TURNS, json=QUESTION, headers=headers)
+
+    assert (again.status_code, again.json()["code"]) == (410, "gone")
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert len(fake_llm.chat_requests) == 1
+
+
 def test_answers_that_are_waited_for_hold_no_place_and_no_connection_and_can_be_stopped(site, fake_llm):
     connection.close_pool()  # what a thread of an earlier test holds is none of this one's
     gate, number = threading.Event(), 6
@@ -167,10 +235,13 @@ def test_answer_that_takes_too_long_is_a_problem_and_goes_on(site, fake_llm, set
     gate = threading.Event()
     fake_llm.enqueue(Reply("one two three", gate=gate))
 
-    response = site.post(TURNS, json=QUESTION)
+    response = site.post(TURNS, json=QUESTION, headers={"Idempotency-Key": "key-1"})
+    again = site.post(TURNS, json=QUESTION, headers={"Idempotency-Key": "key-1"})
     problem = response.json()
 
     assert (response.status_code, problem["code"]) == (504, "still_answering")
+    assert (again.status_code, again.json()) == (504, problem)
+    assert ("Idempotent-Replayed" in response.headers, again.headers["Idempotent-Replayed"]) == (False, "true")
     with site.stream("GET", f"{TURNS}{problem['turn']}/stream/") as stream:
         gate.set()
         assert events_of(stream)[-1][1]["answer"] == "one two three"

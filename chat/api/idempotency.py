@@ -2,7 +2,7 @@
 
 Keys are a user's own, up to 200 characters, and kept for 24 hours. The same key with another request is refused (422),
 and while the first is being worked on, the second is too (409). Only what succeeded is kept: what failed may be tried
-again under the same key.
+again under the same key. So may a question whose answer failed after it was kept: it is answered again.
 
 What is kept is the ids of what a request made. The reply to its repetition is made of what they name, as it is by then
 and as its user may see it: texts are in no kept reply, so that those that are deleted are not sent again.
@@ -23,7 +23,7 @@ from rest_framework.response import Response
 
 from chat.api.problems import ConflictError, UnprocessableError
 from chat.models import KeptReply
-from chat.services.kept_replies import claim_key, give_back_key, keep_reply
+from chat.services.kept_replies import claim_key, give_back_key, held_reply, keep_reply
 
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
@@ -84,6 +84,17 @@ def done_once(request: Request, work: Callable[[], Done]) -> Done:
         give_back_key(user=request.user, key=key)
         raise
     keep_reply(user=request.user, key=key, status=int(done.status), body=done.made)
+    return done
+
+
+def renewed(request: Request, done: Done, renew: Callable[[Any], Done]) -> Done:
+    """Return what `renew` makes of what a request made earlier, and keep that in its place. Meanwhile its repetitions
+    wait, and find what it made."""
+    key = key_of(request)
+    with held_reply(user=request.user, key=key) as kept:
+        if kept is not None:
+            done = renew(kept.body)
+            keep_reply(user=request.user, key=key, status=int(done.status), body=done.made)
     return done
 
 

@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpResponseBase
+from django.http import Http404, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,7 +21,7 @@ from chat.api.choices import NAMES as CHOICES
 from chat.api.choices import ChoicesSerializer, chosen
 from chat.api.etags import tagged
 from chat.api.fields import FIELDS
-from chat.api.idempotency import IDEMPOTENCY_KEY, Done, done_once
+from chat.api.idempotency import IDEMPOTENCY_KEY, REPLAYED, Done, GoneError, done_once, renewed
 from chat.api.renderers import EventStreamRenderer, wants
 from chat.api.turn_fields import TurnRowSerializer, TurnSerializer, shown, turn_rows, whole_turns
 from chat.api.view import ApiView, asked, checked
@@ -88,12 +88,17 @@ class AnsweringView(ApiView):
 
     def answering(self, request: Request, work: Any, *, stream: bool) -> HttpResponseBase:
         """Do `work`, which returns the new turn, once; then reply with its answer. The same request, sent again, is
-        replied to with the same turn, wherever that is."""
+        replied to with the same turn, wherever that is; where that failed, with another in its place."""
         done = done_once(request, lambda: Done(work().pk))
-        reply = streamed_answer if stream or wants(request, EventStreamRenderer) else whole_answer
-        response = reply(done.made, request.user)
         if done.is_replayed:
-            response["Idempotent-Replayed"] = "true"
+            done = renewed(request, done, partial(_again, request.user))
+        reply = streamed_answer if stream or wants(request, EventStreamRenderer) else whole_answer
+        try:
+            response = reply(done.made, request.user)
+        except (APIException, Http404) as error:
+            response = self.handle_exception(error)
+        for name, value in (REPLAYED if done.is_replayed else {}).items():
+            response[name] = value
         return response
 
 
@@ -205,6 +210,20 @@ def _ask(user: Any, values: dict[str, Any]) -> Turn:
     if values.keys() & set(CHOICES):
         set_choices(conversation=conversation, **chosen(values, conversation))
     return ask(conversation=conversation, question=values["question"], origin=Origin.API)
+
+
+def _again(user: Any, turn_id: int) -> Done:
+    """Return the turn that a request made earlier. One that failed is answered again, unless that was done already."""
+    turns = Turn.objects.visible_to(user)
+    turn = turns.filter(pk=turn_id).first()
+    if turn is None:
+        raise GoneError
+    if turn.may_retry and not turn.is_current:
+        in_its_place = turns.current().filter(conversation=turn.conversation_id, position=turn.position)
+        turn = in_its_place.filter(question=turn.question).first() or turn
+    if turn.may_retry:
+        return Done(regenerate(turn=turn, user=user, origin=Origin.API).pk)
+    return Done(turn.pk, is_replayed=True)
 
 
 def _filtered(turns: QuerySet[Turn], wanted: dict[str, Any]) -> QuerySet[Turn]:

@@ -1,6 +1,8 @@
 """Replies that are kept, so that a request that is sent again with its `Idempotency-Key` is not done again. Keys are a
 user's own."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -27,6 +29,13 @@ def claim_key(*, user: Any, key: str, request_sha256: str) -> KeptReply | None:
 def keep_reply(*, user: Any, key: str, status: int, body: Any) -> None:
     """Keep what a request did: its reply is made again of the ids in `body`, which never holds texts."""
     KeptReply.objects.of(user, key).update(status=status, body=body)
+
+
+@contextmanager
+def held_reply(*, user: Any, key: str) -> Iterator[KeptReply | None]:
+    """A transaction in which nobody else changes what is kept. None: it became too old just now."""
+    with transaction.atomic():
+        yield KeptReply.objects.of(user, key).select_for_update().first()
 
 
 def give_back_key(*, user: Any, key: str) -> None:
