@@ -260,6 +260,25 @@ def test_who_has_it_is_not_sent_it_again(alice):
     assert changed.status_code == 200
 
 
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_what_is_another_by_now_is_a_problem_for_who_wants_it_as_it_was(alice, method):
+    client = api_client(alice)
+    etag = client.get(COLLECTIONS)["ETag"]
+    send = getattr(client, method)
+
+    refused = send(COLLECTIONS, headers={"If-Match": '"x"'})
+    answered = [send(COLLECTIONS, headers={"If-Match": match}) for match in (etag, f'"x", {etag}', "*")]
+
+    assert (refused.status_code, refused["Content-Type"]) == (412, "application/problem+json")
+    if method == "get":
+        assert_problem(refused, 412, "precondition_failed")
+    assert [response.status_code for response in answered] == [200, 200, 200]
+    assert send(COLLECTIONS, headers={"If-Match": f"W/{etag}"}).status_code == 412  # compared strongly
+    assert send(COLLECTIONS, headers={"If-None-Match": f"W/{etag}"}).status_code == 304
+    # there is no time of a change that could be compared
+    assert send(COLLECTIONS, headers={"If-Unmodified-Since": "Fri, 01 Jan 2010 00:00:00 GMT"}).status_code == 200
+
+
 def test_tokens_are_made_by_who_is_signed_in_and_not_by_a_token(alice):
     client = Client()
     client.force_login(alice)

@@ -11,6 +11,10 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import resolve
 
+from tests.api_clients import api_client
+from tests.api_things import make_things
+from tests.test_api_permissions import TABLE
+
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 OPENAI = {"urlconf": "chat.openai_api.urls", "custom_settings": "ragsite.api_schema.OPENAI_SETTINGS"}
 # Address, file, and what the command is told.
@@ -86,3 +90,13 @@ def test_only_what_reads_a_body_takes_one():
             numbers = re.sub(r"\{(\w+)\}", lambda found: str(UUID(int=1)) if "conversation" in found[1] else "1", path)
             view = resolve(numbers).func.view_class
             assert view.takes_no_body == ("requestBody" not in operations["post"]), path
+
+
+@pytest.mark.django_db
+def test_etags_are_sent_where_the_file_says_that_they_are_held_against(staff):
+    client, things = api_client(staff), make_things(staff)
+    for method, path, *_ in TABLE:
+        if method == "GET" and path.startswith("/api/v1/") and not path.endswith("/stream/"):
+            response = client.get(path.format(**things))
+            view = resolve(path.format(**things)).func.view_class
+            assert response.status_code != 200 or ("ETag" in response) == view.has_etag, path

@@ -96,6 +96,21 @@ def test_list_of_turns_is_filtered(alice, turn):
     assert client.get(TURNS, {"fields": "id,vote", "origin": "USER"}).json()["results"] == [{"id": turn.pk, "vote": -1}]
 
 
+@pytest.mark.parametrize("accept", ["text/event-stream", "application/xml"])
+def test_list_is_json_and_nothing_else(alice, turn, accept):
+    client = api_client(alice)
+
+    assert_problem(client.get(TURNS, headers={"Accept": accept}), 406, "not_acceptable")
+    assert client.get(TURNS, headers={"Accept": f"{accept}, */*;q=0.1"})["Content-Type"] == "application/json"
+
+
+def test_field_that_there_is_not_is_refused_of_an_empty_list_too(mallory):
+    errors = assert_problem(api_client(mallory).get(TURNS, {"fields": "id,nope"}), 400, "invalid")["errors"]
+
+    assert errors[0]["field"] == "fields"
+    assert errors[0]["detail"].startswith("There is no nope; there are id, conversation,")
+
+
 @pytest.mark.parametrize(
     "query",
     ["status=GONE", "since=yesterday", "conversation=1", "limit=0", "cursor=x", "cursor=cD0y", "fields=id,nope"],

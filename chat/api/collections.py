@@ -43,6 +43,7 @@ class Collections(ApiView):
     """All collections: everybody who is signed in may search all of them."""
 
     access = {"GET": Access(Scope.READ), "POST": Access(Scope.ADMIN, "chat.add_collection")}
+    has_etag = True
     parameters = NOTHING
 
     @extend_schema(operation_id="list_collections", responses=CollectionListSerializer)
@@ -69,6 +70,7 @@ class OneCollection(ApiView):
         "PATCH": Access(Scope.ADMIN, "chat.change_collection"),
         "DELETE": Access(Scope.ADMIN, "chat.delete_collection"),
     }
+    has_etag = True
 
     @extend_schema(operation_id="get_collection", responses=CollectionSerializer)
     def get(self, request: Request, collection_id: int) -> HttpResponseBase:

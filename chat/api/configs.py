@@ -91,6 +91,7 @@ class OneConfig(ApiView):
     """A pipeline config."""
 
     access = {"GET": Access(Scope.READ, VIEW), "PATCH": Access(Scope.ADMIN, CHANGE)}
+    has_etag = True
     other_errors = {"PATCH": ("409",)}
 
     @extend_schema(operation_id="get_pipeline_config", responses=ConfigSerializer)

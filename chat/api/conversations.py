@@ -93,6 +93,7 @@ class OneConversation(ApiView):
     """A conversation of the user."""
 
     access = {"GET": OWN, "PATCH": Access(Scope.CHAT), "DELETE": Access(Scope.CHAT)}
+    has_etag = True
 
     @extend_schema(operation_id="get_conversation", responses=WholeConversationSerializer)
     def get(self, request: Request, conversation_id: UUID) -> HttpResponseBase:

@@ -117,6 +117,7 @@ class OneDocument(ApiView):
     """A document."""
 
     access = {"GET": Access(Scope.READ), "DELETE": Access(Scope.ADMIN, "chat.delete_document")}
+    has_etag = True
 
     @extend_schema(operation_id="get_document", responses=DocumentSerializer)
     def get(self, request: Request, document_id: int) -> HttpResponseBase:
@@ -137,6 +138,7 @@ class DocumentText(ApiView):
     """The text of a document."""
 
     access = {"GET": Access(Scope.READ)}
+    has_etag = True
 
     @extend_schema(operation_id="get_document_text", responses=DocumentTextSerializer)
     def get(self, request: Request, document_id: int) -> HttpResponseBase:

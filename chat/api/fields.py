@@ -10,23 +10,19 @@ FIELDS = OpenApiParameter("fields", str, description="Names, separated by commas
 
 
 def leave_out(request: Request, listed: Any) -> None:
-    """Let a serializer of a list not make what is not asked for. Names that it does not have are left to
-    `only_asked`."""
-    fields, asked = getattr(listed.child, "fields", {}), _asked(request)
-    if asked and set(asked) <= set(fields):
-        for name in set(fields) - set(asked):
-            del fields[name]
+    """Let a serializer of a list not make what is not asked for; ValidationError for a name that it does not have,
+    whether there are rows or not."""
+    fields, asked = listed.child.fields, _asked(request)
+    if unknown := sorted(set(asked) - set(fields)):
+        raise ValidationError({"fields": f"There is no {', '.join(unknown)}; there are {', '.join(fields)}."})
+    for name in set(fields) - set(asked) if asked else ():
+        del fields[name]
 
 
 def only_asked(request: Request, rows: Any) -> Any:
-    """Return the rows with the fields that `?fields=` names; ValidationError for a name that they do not have."""
+    """Return the rows with the fields that `?fields=` names, in this order."""
     asked = _asked(request)
-    if not asked or not rows:
-        return rows
-    if unknown := sorted(set(asked) - set(rows[0])):
-        known = ", ".join(rows[0])
-        raise ValidationError({"fields": f"There is no {', '.join(unknown)}; there are {known}."})
-    return [{name: row[name] for name in asked} for row in rows]
+    return [{name: row[name] for name in asked} for row in rows] if asked else rows
 
 
 def _asked(request: Request) -> list[str]:

@@ -92,6 +92,7 @@ class Models(ApiView):
     """Models."""
 
     access = {"GET": Access(Scope.READ, also=(Scope.CHAT,))}
+    has_etag = True
     parameters = NOTHING
 
     @extend_schema(operation_id="list_models", responses=ModelListSerializer)
@@ -106,6 +107,7 @@ class Embedders(ApiView):
     """Embedders."""
 
     access = {"GET": Access(Scope.READ)}
+    has_etag = True
     parameters = NOTHING
 
     @extend_schema(operation_id="list_embedders", responses=EmbedderListSerializer)

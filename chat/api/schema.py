@@ -63,6 +63,8 @@ class ApiSchema(AutoSchema):
             statuses.append("404")
         if self.method in ("POST", "PUT", "PATCH"):
             statuses += ["413", "415"]
+        if self.method == "GET" and getattr(self.view, "has_etag", False):
+            statuses.append("412")
         if self.method != "GET":
             statuses.append("422")
         if any(getattr(parameter, "name", "") == "Idempotency-Key" for parameter in self.get_override_parameters()):

@@ -55,6 +55,7 @@ class Tokens(ApiView):
     """The user's tokens."""
 
     access = {"GET": Access(Scope.READ), "POST": Access(Scope.ADMIN)}
+    has_etag = True
     parameters = NOTHING
 
     @extend_schema(operation_id="list_tokens", responses=TokenListSerializer)

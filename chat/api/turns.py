@@ -83,8 +83,12 @@ class QuestionSerializer(ChoicesSerializer):
 class AnsweringView(ApiView):
     """Base of what answers a question, whole or streamed."""
 
-    renderer_classes = [JSONRenderer, EventStreamRenderer]
     other_errors = {"POST": ("402", "409")}
+
+    def get_renderers(self) -> list[Any]:
+        """An answer may come as a stream; a list may not."""
+        is_asked = self.request is not None and self.request.method == "POST"
+        return [JSONRenderer(), EventStreamRenderer()] if is_asked else [JSONRenderer()]
 
     def answering(self, request: Request, work: Any, *, stream: bool) -> HttpResponseBase:
         """Do `work`, which returns the new turn, once; then reply with its answer. The same request, sent again, is
@@ -124,6 +128,7 @@ class OneTurn(ApiView):
     """A turn of the user."""
 
     access = {"GET": OWN}
+    has_etag = True
 
     @extend_schema(operation_id="get_turn", responses=TurnSerializer)
     def get(self, request: Request, turn_id: int) -> HttpResponseBase:

@@ -41,6 +41,8 @@ class ApiView(APIView):
     parameters: ClassVar[frozenset[str] | None] = None
     # Of addresses that do one thing with what they name: what is sent besides is refused, as nothing reads it.
     takes_no_body: ClassVar[bool] = False
+    # Whether GET replies with an ETag: it is refused for an If-Match of another one.
+    has_etag: ClassVar[bool] = False
     limits: Mapping[str, str] = {}
     # What the OpenAPI file says of operations whose `responses` are many; they reply with `page`.
     pagination_class = Pages

@@ -143,6 +143,7 @@ class OneDatasetItem(ApiView):
     """An item of a dataset."""
 
     access = {"GET": VIEW, "PUT": CHANGE, "DELETE": CHANGE}
+    has_etag = True
 
     @extend_schema(operation_id="get_dataset_item", responses=DatasetItemSerializer)
     def get(self, request: Request, item_id: int) -> HttpResponseBase:

@@ -102,6 +102,7 @@ class OneDataset(ApiView):
     """A dataset."""
 
     access = {"GET": VIEW, "PATCH": CHANGE, "DELETE": Access(Scope.ADMIN, "monitoring.delete_dataset")}
+    has_etag = True
     other_errors = {"DELETE": ("409",)}
 
     @extend_schema(operation_id="get_dataset", responses=DatasetSerializer)

@@ -101,6 +101,7 @@ class ExperimentResults(ApiView):
     """The figures of an experiment."""
 
     access = {"GET": VIEW}
+    has_etag = True
 
     @extend_schema(operation_id="get_experiment_results", responses=ExperimentResultsSerializer)
     def get(self, request: Request, experiment_id: int) -> HttpResponseBase:

@@ -85,6 +85,7 @@ class OneExperiment(ApiView):
     """An experiment."""
 
     access = {"GET": VIEW, "PATCH": CHANGE, "DELETE": DELETE}
+    has_etag = True
 
     @extend_schema(operation_id="get_experiment", responses=ExperimentSerializer)
     def get(self, request: Request, experiment_id: int) -> HttpResponseBase:

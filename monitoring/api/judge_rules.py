@@ -143,6 +143,7 @@ class OneJudgeRule(ApiView):
     """A rule of a judge."""
 
     access = {"GET": VIEW, "PATCH": CHANGE, "DELETE": DELETE}
+    has_etag = True
 
     @extend_schema(operation_id="get_judge_rule", responses=JudgeRuleSerializer)
     def get(self, request: Request, rule_id: int) -> HttpResponseBase:

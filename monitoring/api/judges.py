@@ -85,6 +85,7 @@ class OneJudgeVersion(ApiView):
     """A version of a judge."""
 
     access = {"GET": Access(Scope.READ, "monitoring.view_judgeversion")}
+    has_etag = True
 
     @extend_schema(operation_id="get_judge_version", responses=JudgeVersionSerializer)
     def get(self, request: Request, version_id: int) -> HttpResponseBase:

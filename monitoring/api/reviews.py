@@ -93,6 +93,7 @@ class OneReview(ApiView):
     """An item of the queue."""
 
     access = {"GET": VIEW}
+    has_etag = True
 
     @extend_schema(operation_id="get_review", responses=WholeReviewSerializer)
     def get(self, request: Request, item_id: int) -> HttpResponseBase:

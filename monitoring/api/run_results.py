@@ -120,6 +120,7 @@ class RunResults(ApiView):
     """The figures of a run."""
 
     access = {"GET": VIEW}
+    has_etag = True
 
     @extend_schema(operation_id="get_run_results", responses=ResultsSerializer)
     def get(self, request: Request, run_id: int) -> HttpResponseBase:

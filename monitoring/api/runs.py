@@ -167,6 +167,7 @@ class OneRun(ApiView):
     """An evaluation run."""
 
     access = {"GET": VIEW}
+    has_etag = True
 
     @extend_schema(operation_id="get_run", responses=RunSerializer)
     def get(self, request: Request, run_id: int) -> HttpResponseBase:

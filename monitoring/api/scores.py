@@ -157,6 +157,7 @@ class OneScore(ApiView):
     """A score."""
 
     access = {"GET": Access(Scope.READ), "DELETE": Access(Scope.SCORE)}
+    has_etag = True
 
     @extend_schema(operation_id="get_score", responses=ScoreSerializer)
     def get(self, request: Request, score_id: int) -> HttpResponseBase:

@@ -149,6 +149,7 @@ class OneWatchedTurn(ApiView):
     """A turn of anybody."""
 
     access = {"GET": Access(Scope.READ, "chat.view_turn")}
+    has_etag = True
 
     @extend_schema(operation_id="watch_turn", responses=WholeWatchedTurnSerializer)
     def get(self, request: Request, turn_id: int) -> HttpResponseBase:

@@ -102,6 +102,7 @@ class Webhooks(ApiView):
         "GET": Access(Scope.ADMIN, "monitoring.view_webhook"),
         "POST": Access(Scope.ADMIN, "monitoring.add_webhook"),
     }
+    has_etag = True
     parameters = NOTHING
 
     @extend_schema(operation_id="list_webhooks", responses=WebhookListSerializer)
@@ -125,6 +126,7 @@ class OneWebhook(ApiView):
         "PATCH": Access(Scope.ADMIN, "monitoring.change_webhook"),
         "DELETE": Access(Scope.ADMIN, "monitoring.delete_webhook"),
     }
+    has_etag = True
 
     @extend_schema(operation_id="get_webhook", responses=WebhookSerializer)
     def get(self, request: Request, webhook_id: int) -> HttpResponseBase:
