@@ -205,6 +205,18 @@ def test_shape_of_a_phoenix_span_is_read():
         ({"contexts": "a text"}, "the contexts are no list"),
         ({"contexts": [{"page": 1}]}, "context 1 is neither a text"),
         ({"input_tokens": -1}, "calls.0.input_tokens is -1"),
+        ({"input_tokens": 10**400}, "calls.0.input_tokens is 1000000"),
+        ({"cost_usd": -1}, "cost_usd is -1.00000000; at least 0"),
+        ({"cost_usd": 1e300}, "cost_usd is no amount of dollars below 1,000,000: 1e+300"),
+        ({"asked_at": "9999-12-31T23:59:59Z"}, "years from 1970 to 2200 are possible"),
+        ({"asked_at": "0001-01-01T00:00:00Z"}, "years from 1970 to 2200 are possible"),
+        ({"asked_at": "0001-01-01T00:00:00+14:00"}, "years from 1970 to 2200 are possible"),
+        ({"asked_at": "2200-12-31T23:59:59Z", "duration_seconds": 5}, "finished_at is"),
+        ({"answered_at": 10**400}, "the time of the answer is no time"),
+        ({"answered_at": "2025-07-01"}, "total_seconds is 2548800.0; at most 1,000,000"),
+        ({"duration_seconds": 10**400}, "the duration is no number of seconds from 0 to 1,000,000"),
+        ({"first_token_seconds": -1}, "first_token_seconds is -1; at least 0"),
+        ({"contexts": [{"text": "t", "score": 1e308}]}, "hits.0.score is 1e+308"),
     ],
 )
 def test_line_that_cannot_be_is_named(tmp_path, capsys, change, reason):

@@ -2,7 +2,7 @@
 
 import json
 from copy import deepcopy
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,6 +14,7 @@ from django.utils import timezone
 from chat.models import Collection, Conversation, LLMCall, PipelineConfig, Turn
 from chat.services.conversations import ask, delete_conversation
 from chat.services.spending import recount
+from monitoring.dashboard.zones import ZONE_COOKIE
 from monitoring.models import CorrectedAnswer, Flag, JudgeVersion, Review, ReviewItem, Score
 from monitoring.reports import Filters, read, refresh
 from tests.budgeted import make_budget
@@ -21,6 +22,8 @@ from tests.exported import ASKED, export, lines_of, make_full_turns, remove_all
 from tests.factories import make_call, make_config, make_turn, make_user
 
 pytestmark = pytest.mark.django_db
+CALL = {"purpose": "answer", "model": "fake/model", "duration_seconds": 1}
+SCORE = {"name": "toxicity", "source": "CODE", "value": 1}
 
 
 def stripped(lines):
@@ -214,6 +217,28 @@ def test_users_may_be_left_out_and_the_origin_changed(tmp_path):
         ({"reviews": [{"round": 1}]}, "reviews.0.decided_at is missing"),
         ({"judge_calls": [{"purpose": "answer"}]}, 'purpose is "answer"; possible are judge'),
         ({"feedback": [{"value": 0}]}, "feedback.0.value is 0; possible are 1, -1"),
+        # what pages, reports and exports could not do with
+        ({"created_at": "9999-12-31T23:59:59Z"}, '9999-12-31T23:59:59Z"; years from 1970 to 2200 are possible'),
+        ({"finished_at": "0001-01-01T00:00:00+14:00"}, 'finished_at is "0001-01-01T00:00:00+14:00"; years from 1970'),
+        ({"cost_usd": -1}, "cost_usd is -1.00000000; at least 0 is possible"),
+        ({"calls": [CALL | {"cost_usd": -0.5}]}, "calls.0.cost_usd is -0.50000000; at least 0"),
+        ({"scores": [SCORE | {"cost_usd": -1}]}, "scores.0.cost_usd is -1.00000000; at least 0"),
+        ({"calls": [CALL | {"input_tokens": -1}]}, "calls.0.input_tokens is -1; at least 0"),
+        ({"hits": [{"rank": 0}]}, "hits.0.rank is 0; at least 1"),
+        ({"hits": [{"rank": 1, "score": 1e308}]}, "hits.0.score is 1e+308; at most 1,000,000,000,000"),
+        ({"top_similarity": 1.5}, "top_similarity is 1.5; at most 1"),
+        ({"total_seconds": 1e308}, "total_seconds is 1e+308; at most 1,000,000 is possible"),
+        ({"total_seconds": -1}, "total_seconds is -1; at least 0"),
+        ({"total_seconds": 10**400}, "total_seconds is 1000000000000000"),
+        ({"position": 2**31 - 1}, "position is 2147483647; at most 1,000,000"),
+        ({"position": 10**400}, "position is 1000000000000000"),
+        ({"traceparent": "?"}, 'traceparent is "?", which has not the form of one'),
+        ({"traceparent": f"00-{'0' * 32}-{'b' * 16}-01"}, "which has not the form of one"),
+        ({"scores": [SCORE | {"details": ["Thirty"]}]}, 'scores.0.details is not an object: ["Thirty"]'),
+        ({"scores": [SCORE | {"details": '["Thirty"]'}]}, 'scores.0.details is not an object: ["Thirty"]'),
+        ({"scores": [SCORE | {"details": "[" * 20_000}]}, "scores.0.details is no JSON (more than 100 objects"),
+        ({"given_history": {"question": "Hello?"}}, "given_history is not a list"),
+        ({"given_history": [{"question": ["Hello?"]}]}, "given_history.0.question is not a text"),
         # of which only the database knows
         ({"hits": [{"rank": 1}, {"rank": 1}]}, "chat_hit_rank"),
         ({"flags": [{"reason": "SLOW"}, {"reason": "SLOW"}]}, "monitoring_flag_once"),
@@ -251,6 +276,41 @@ def test_lines_that_are_no_json_are_named(tmp_path, capsys):
     assert "Line 2: it is no JSON object" in err
     assert "Line 3: it is not UTF-8" in err
     assert Turn.objects.count() == 3
+
+
+def test_line_that_is_nested_deeply_costs_itself_alone(tmp_path, capsys):
+    make_full_turns()
+    file = export(tmp_path / "turns.jsonl")
+    remove_all()
+    deep = [f'{{"a": {"[" * depth}{"]" * depth}}}' for depth in (100, 900, 20_000)]
+    file.write_bytes("\n".join(deep).encode() + b"\n" + file.read_bytes())
+
+    with pytest.raises(CommandError):
+        call_command("import_turns", str(file))
+
+    err = capsys.readouterr().err
+    for number in (1, 2, 3):
+        assert f"Line {number}: it is no JSON (more than 100 objects and lists are in each other)" in err
+    assert Turn.objects.count() == 3
+
+
+@pytest.mark.parametrize("year", [1970, 2200])
+def test_first_and_last_year_of_all_are_shown_in_every_zone(tmp_path, client, staff, year):
+    make_full_turns()
+    line = lines_of(export(tmp_path / "turns.jsonl"))[0]
+    at = datetime(year, 1, 1, tzinfo=UTC) if year == 1970 else datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC)
+    file = tmp_path / "changed.jsonl"
+    file.write_text(json.dumps(line | dict.fromkeys(("created_at", "started_at", "finished_at"), at.isoformat())))
+    remove_all()
+    call_command("import_turns", str(file))
+    client.force_login(staff)
+
+    turn = Turn.objects.get(created_at=at)
+    for zone in ("America/New_York", "Asia/Tokyo"):
+        client.cookies[ZONE_COOKIE] = zone
+        for page in ("admin:chat_turn_changelist", "admin:chat_conversation_changelist"):
+            assert client.get(reverse(page)).status_code == 200
+        assert client.get(reverse("admin:chat_turn_change", args=[turn.pk])).status_code == 200
 
 
 def test_file_that_is_none_is_refused(tmp_path):

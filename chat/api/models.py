@@ -23,6 +23,7 @@ from chat.models import Embedder, ModelPrice
 from chat.models.api import Scope
 from chat.services.configs import available_models, default_config
 from chat.services.prices import add_price
+from chat.services.turn_choices import POSSIBLE_YEARS, YEARS
 
 
 class ModelSerializer(serializers.Serializer[Any]):
@@ -71,8 +72,8 @@ class ModelPriceSerializer(serializers.ModelSerializer[ModelPrice]):
         ]
 
     def validate_valid_from(self, value: datetime) -> datetime:
-        if not 1970 <= value.year <= 2200:
-            raise ValidationError("Years from 1970 to 2200 are possible.")
+        if value.year not in YEARS:
+            raise ValidationError(f"{POSSIBLE_YEARS.capitalize()}.")
         return value
 
     def validate_model(self, value: str) -> str:

@@ -6,6 +6,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from chat.models import Collection, PipelineConfig
+from chat.services.turn_choices import POSSIBLE_YEARS, YEARS
 
 
 class RangeQuery(serializers.Serializer[Any]):
@@ -16,8 +17,8 @@ class RangeQuery(serializers.Serializer[Any]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         for name in ("since", "until"):
-            if name in attrs and not 1970 <= attrs[name].year <= 2200:
-                raise ValidationError({name: "No question was asked then; years from 1970 to 2200 are possible."})
+            if name in attrs and attrs[name].year not in YEARS:
+                raise ValidationError({name: f"No question was asked then; {POSSIBLE_YEARS}."})
         since, until = attrs.get("since"), attrs.get("until")
         if since and until and since >= until:
             raise ValidationError({"until": "It is not after `since`, so nothing is in this range."})

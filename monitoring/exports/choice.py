@@ -11,7 +11,7 @@ from django.utils import timezone
 from chat.models import Collection, Conversation, PipelineConfig, Turn
 from chat.models.conversation import Origin
 from chat.models.turn import TurnQuerySet
-from chat.services.turn_choices import NO_COLLECTION, OUTCOMES, VOTES, read_time
+from chat.services.turn_choices import NO_COLLECTION, OUTCOMES, POSSIBLE_YEARS, VOTES, YEARS, read_time
 from monitoring.exceptions import ExportError
 from monitoring.experiments.counted_turns import counted_for
 from monitoring.judges.criteria import CRITERIA
@@ -169,8 +169,8 @@ def _time(name: str, text: str) -> datetime | None:
     at = read_time(text) if text else None
     if text and at is None:
         raise ExportError(f"{name}={text} is no time. Write it as 2026-11-03T14:00, or with a zone: 2026-11-03T14:00Z.")
-    if at and not 1970 <= at.year <= 2200:
-        raise ExportError(f"{name}={text}: no question was asked then; years from 1970 to 2200 are possible.")
+    if at and at.year not in YEARS:
+        raise ExportError(f"{name}={text}: no question was asked then; {POSSIBLE_YEARS}.")
     return at
 
 

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from chat.services.turn_choices import POSSIBLE_YEARS, YEARS
 from monitoring.exports.shape import Field, Kind
-from monitoring.imports.reading import LineError
+from monitoring.imports.reading import LineError, read_json
 
 Record = dict[str, Any]
 _DIGITS = {Kind.USD: (Decimal("1e-8"), Decimal(10**6)), Kind.PRICE: (Decimal("1e-6"), Decimal(10**8))}
@@ -40,7 +41,7 @@ def _checked(value: Any, one: Field, path: str) -> Any:
         case Kind.TIME:
             return as_time(value, path)
         case Kind.JSON:
-            return _object(value, path)
+            return _json(value, one, path)
         case Kind.ONE:
             return checked(value, one.fields or {}, path)
     rows = _is(value, list, "a list", path)
@@ -63,6 +64,10 @@ def _text(value: Any, one: Field, path: str) -> str:
         raise LineError(f"{path} has {len(text):,} characters; at most {one.most:,} are possible")
     if one.needed and not text:
         raise LineError(f"{path} is empty")
+    if text and one.form:
+        said, text = text, one.form(text)
+        if not text:
+            raise LineError(f"{path} is {_shown(said)}, which has not the form of one")
     return text
 
 
@@ -73,15 +78,19 @@ def clean(text: str) -> str:
 
 def _number(value: Any, one: Field, path: str) -> int | float:
     kinds, words = (int, "a whole number") if one.kind is Kind.COUNT else ((int, float), "a number")
-    if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, kinds) or not _is_finite(value):
         raise LineError(f"{path} is not {words}: {_shown(value)}")
     if one.choices and str(value) not in one.choices:
-        raise LineError(f"{path} is {value}; possible are {', '.join(one.choices)}")
+        raise LineError(f"{path} is {_shown(value)}; possible are {', '.join(one.choices)}")
     if one.least is not None and value < one.least:
-        raise LineError(f"{path} is {value}; at least {one.least:g} is possible")
+        raise LineError(f"{path} is {_shown(value)}; at least {one.least:,g} is possible")
     if one.most and value > one.most:
-        raise LineError(f"{path} is {value}; at most {one.most:,} is possible")
+        raise LineError(f"{path} is {_shown(value)}; at most {one.most:,} is possible")
     return value
+
+
+def _is_finite(value: float) -> bool:
+    return isinstance(value, int) or math.isfinite(value)  # a whole number may be too large for a float
 
 
 def _dollars(value: Any, one: Field, path: str) -> Decimal:
@@ -91,7 +100,7 @@ def _dollars(value: Any, one: Field, path: str) -> Decimal:
     except InvalidOperation:
         dollars = Decimal("nan")
     if not dollars.is_finite() or abs(dollars) >= limit:
-        raise LineError(f"{path} is no amount of dollars: {_shown(value)}")
+        raise LineError(f"{path} is no amount of dollars below {limit:,}: {_shown(value)}")
     if one.least is not None and dollars < Decimal(one.least):
         raise LineError(f"{path} is {dollars}; at least {one.least:g} is possible")
     return dollars
@@ -111,18 +120,26 @@ def as_time(value: Any, path: str) -> datetime:
     if not isinstance(at, datetime):
         raise LineError(f"{path} is no time: {_shown(value)}; write it as 2026-11-03T14:00:00Z")
     try:
-        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
-    except OverflowError as error:
-        raise LineError(f"{path} is no time: {_shown(value)}") from error
+        at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+        is_possible = at.year in YEARS
+    except OverflowError:  # of the first or the last day of all
+        is_possible = False
+    if not is_possible:
+        raise LineError(f"{path} is {_shown(value)}; {POSSIBLE_YEARS}")
+    return at
 
 
-def _object(value: Any, path: str) -> Any:
+def _json(value: Any, one: Field, path: str) -> Any:
     if isinstance(value, str):  # as Parquet has it
         try:
-            value = json.loads(value)
+            value = read_json(value)
         except ValueError as error:
-            raise LineError(f"{path} is no JSON") from error
-    found = _is(value, (dict, list), "an object or a list", path)
+            raise LineError(f"{path} is no JSON ({error})") from error
+    if one.fields:
+        rows = _is(value, list, "a list", path)
+        said = [checked(row, one.fields, f"{path}.{place}") for place, row in enumerate(rows)]
+        return [{name: text or "" for name, text in row.items()} for row in said]
+    found = _is(value, dict, "an object", path)
     if "\\u0000" in json.dumps(found):
         raise LineError(f"{path} holds the character NUL, which cannot be stored")
     return found

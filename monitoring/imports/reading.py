@@ -2,7 +2,7 @@
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,6 +11,7 @@ from monitoring.exceptions import ImportTurnsError
 
 ROWS_AT_ONCE = 500
 LINE_MAX_BYTES = 64 * 2**20
+MOST_DEPTH = 100  # of objects and lists in each other; what reads them needs room on the stack for each
 HEAD_BYTES = 2**16  # which tell what a file is
 BEGIN_SHOWN = 60
 
@@ -104,14 +105,35 @@ def _skip_line(file: BinaryIO) -> int:
 
 def _json_line(number: int, size: int, text: bytes) -> Line:
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = read_json(text)
     except UnicodeDecodeError:
         return Line(number, size, None, "it is not UTF-8")
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return Line(number, size, None, f"it is no JSON ({error})")
     if not isinstance(value, dict):
         return Line(number, size, None, "it is no JSON object")
     return Line(number, size, value)
+
+
+def read_json(text: str | bytes) -> Any:
+    """Return what JSON says. Raises ValueError for what is none, or too deep in itself to be worked with."""
+    too_deep = f"more than {MOST_DEPTH} objects and lists are in each other"
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ValueError(too_deep) from error
+    level = [value]
+    for _ in range(MOST_DEPTH):
+        level = [inner for one in level for inner in _inside(one)]
+        if not level:
+            return value
+    raise ValueError(too_deep)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    """Return the objects and lists right inside of one."""
+    within = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return (one for one in within if isinstance(one, dict | list))
 
 
 def _no_constant(name: str) -> Any:

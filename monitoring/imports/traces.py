@@ -12,7 +12,7 @@ from typing import Any
 
 from chat.models.conversation import Origin
 from chat.models.people import IMPORTED_PREFIX
-from monitoring.exports.shape import CONFIG, SCHEMA, TURN
+from monitoring.exports.shape import CONFIG, MOST_SECONDS, SCHEMA, TURN
 from monitoring.imports.checking import as_time, checked, clean
 from monitoring.imports.fields import Fields, at, text_of, vote_of
 from monitoring.imports.reading import LineError
@@ -118,8 +118,8 @@ class TraceReader:
             return asked_at, answered_at, (answered_at - asked_at).total_seconds()
         if seconds is None:
             return asked_at, asked_at, None
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 1e6:
-            raise LineError(f"the duration is no number of seconds: {seconds}")
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= MOST_SECONDS:
+            raise LineError(f"the duration is no number of seconds from 0 to {MOST_SECONDS:,}: {str(seconds)[:60]}")
         return asked_at, asked_at + timedelta(seconds=seconds), float(seconds)
 
     def _key(self, line: Mapping[str, Any], question: str, asked_at: datetime) -> str:
