@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from chat.models import Turn
 from monitoring.models import Score
 from monitoring.telemetry.places import place_of
 from tests.api_clients import api_client
@@ -257,3 +258,16 @@ def test_where_trace_and_span_name_two_turns_the_trace_counts_and_the_span_is_na
 
     assert said["results"][0]["ignored"] == ["observationId"]
     assert Score.objects.get().turn == first
+
+
+@pytest.mark.parametrize("shape", ["langfuse", "phoenix"])
+def test_rows_that_an_import_once_took_unseen_do_not_break_the_export(alice, staff, shape):
+    for details, traceparent in ((["Thirty"], "?"), ("Thirty", "a-b-c"), ({"metadata": [1]}, "")):
+        score = make_verdict(turn=own_turn(alice))
+        Score.objects.filter(pk=score.pk).update(details=details)
+        Turn.objects.filter(pk=score.turn_id).update(traceparent=traceparent)
+
+    response = api_client(staff).get(f"{SCORES}export/?shape={shape}&ids=opentelemetry")
+
+    rows = json.loads(response.getvalue())["data"]
+    assert [set(row["metadata"]) - {"ragsite"} for row in rows] == [set(), set(), set()]

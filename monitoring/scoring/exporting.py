@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import F
 
+from chat.trace_context import read_traceparent
 from monitoring.models import Score
 from monitoring.models.scores import ScoreQuerySet
 from monitoring.scoring.shapes import SHAPES, Names
@@ -39,6 +40,6 @@ def _names(score: Any, identifier: str, ids: str) -> Names:
     if ids == OWN:
         return Names(identifier, str(score.turn_id))
     key = site_key()
-    joined = score.traceparent.split("-")[1] if score.traceparent else ""
-    trace = joined or f"{trace_id_of(score.turn_id, score.turn_conversation_id, key):032x}"
+    joined = read_traceparent(score.traceparent)
+    trace = joined.split("-")[1] if joined else f"{trace_id_of(score.turn_id, score.turn_conversation_id, key):032x}"
     return Names(identifier, trace, f"{span_id_of(score.turn_id, key):016x}")

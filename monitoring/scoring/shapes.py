@@ -119,7 +119,7 @@ def write_langfuse(score: Score, names: Names) -> dict[str, Any]:
         "value": score.label if kind == "CATEGORICAL" else value,
         "dataType": kind,
         "comment": score.explanation or None,
-        "metadata": {**score.details.get("metadata", {}), OWN: own},
+        "metadata": {**metadata_of(score), OWN: own},
     }
 
 
@@ -132,7 +132,7 @@ def write_phoenix(score: Score, names: Names) -> dict[str, Any]:
         "name": score.name,
         "annotator_kind": kind_of(score),
         "result": {"label": score.label or None, "score": score.value, "explanation": score.explanation or None},
-        "metadata": score.details.get("metadata", {}),
+        "metadata": metadata_of(score),
         "identifier": names.identifier,
     }
 
@@ -153,6 +153,12 @@ def kind_of(score: Score) -> str:
         case Score.Source.JUDGE if score.judge_version and score.judge_version.family == JudgeVersion.Family.LLM:
             return Score.Annotator.LLM
     return Score.Annotator.CODE
+
+
+def metadata_of(score: Score) -> dict[str, Any]:
+    """Return what its author sent along. Details that an import once took unseen may be no object: they hold none."""
+    said = score.details.get("metadata") if isinstance(score.details, dict) else None
+    return said if isinstance(said, dict) else {}
 
 
 def _langfuse_value(row: Row) -> tuple[float | None, str]:
