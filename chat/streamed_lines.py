@@ -13,10 +13,17 @@ from tempfile import SpooledTemporaryFile
 from django.db import connections
 from django.http import StreamingHttpResponse
 
+# Beside \n and \r, which JSON has escaped in texts: what Python's splitlines, and so many a client, ends a line at too.
+LINE_ENDS = {ord(end): f"\\u{ord(end):04x}" for end in "\x85\u2028\u2029"}
 IN_MEMORY_BYTES = 1_000_000
 CHUNK_BYTES = 65_536
 # Each makes lines with a connection of the pool; those that are asked for meanwhile wait in line.
 _executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="lines")
+
+
+def on_one_line(json_text: str) -> str:
+    """Return the same JSON without what a reader of lines could take for the end of one."""
+    return json_text.translate(LINE_ENDS)
 
 
 class LinesResponse(StreamingHttpResponse):

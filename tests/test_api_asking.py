@@ -90,6 +90,18 @@ def test_answer_streams_as_events(site, fake_llm):
     assert again[1][1] == {"text": whole["answer"]}
 
 
+def test_no_text_ends_a_line_of_a_stream(site, fake_llm):
+    text = "one\x85two\u2028three\u2029four\r\nfive"
+    question = "How\x85is\u2028the\u2029pump started?"
+    fake_llm.enqueue(text)
+
+    with site.stream("POST", TURNS, json=QUESTION | {"question": question, "stream": True}) as response:
+        heard = events_of(response)
+
+    assert (heard[-1][0], heard[-1][1]["question"], heard[-1][1]["answer"]) == ("done", question, text)
+    assert "".join(data["text"] for name, data in heard if name == "token") == text
+
+
 def test_failed_answer_is_a_problem_with_its_turn_which_can_be_retried_or_asked_otherwise(site, fake_llm):
     fake_llm.enqueue(Reply(status=500), Reply(status=500), "Press it.", "Turn the wheel.")
 

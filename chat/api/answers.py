@@ -29,6 +29,7 @@ from chat.api.schema import ProblemSerializer
 from chat.api.turn_fields import shown, whole_turns
 from chat.database import in_database
 from chat.models import Turn
+from chat.streamed_lines import on_one_line
 from chat.streaming import Delta, Ended, Quiet, Snapshot, Stage, StreamEvent, follow, wait_for_answer
 
 # Beyond the time limit of one call to a model: for the search, and a call before the answer.
@@ -116,4 +117,4 @@ def _problem_of(turn: Turn) -> TurnProblemError | None:
 
 
 def _frame(event: str, data: Any) -> str:
-    return f"event: {event}\ndata: {JSONRenderer().render(data).decode()}\n\n"
+    return f"event: {event}\ndata: {on_one_line(JSONRenderer().render(data).decode())}\n\n"

@@ -12,6 +12,7 @@ from django.urls import reverse
 from chat.models import Hit, LLMCall, Turn
 from chat.rag.config import Purpose
 from chat.services.offers import name_of
+from chat.streamed_lines import on_one_line
 
 EXCERPT_CHARS = 500
 FINISH_REASONS = {"length", "content_filter"}  # any other end is a "stop"
@@ -75,7 +76,7 @@ class Reply:
 
 def event(body: dict[str, Any]) -> str:
     """Return an object as an event of a stream."""
-    return f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\n\n"
+    return f"data: {on_one_line(json.dumps(body, ensure_ascii=False, separators=(',', ':')))}\n\n"
 
 
 def citation(hit: Hit) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 refused."""
 
 import asyncio
+import json
 
 import httpx2
 import openai
@@ -59,6 +60,20 @@ def test_answer_streams(client, llm):
     assert chunks[-1].usage.total_tokens > 0
     assert all(chunk.usage is None for chunk in chunks[:-1])
     assert len({chunk.id for chunk in chunks}) == 1
+
+
+def test_no_text_ends_a_line_of_a_stream(url, alice, llm):
+    text = "one\x85two\u2028three\u2029four\r\nfive"
+    llm.enqueue(text)
+    headers = {"Authorization": f"Bearer {secret_of(alice)}"}
+    body = {"model": "ragsite", "messages": say(QUESTION), "stream": True}
+
+    with httpx2.stream("POST", f"{url}/v1/chat/completions", json=body, headers=headers, timeout=60) as response:
+        lines = [line for line in response.iter_lines() if line]
+
+    assert lines.pop() == "data: [DONE]"
+    chunks = [json.loads(line.removeprefix("data: ")) for line in lines]
+    assert "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"]) == text
 
 
 def test_usage_is_sent_in_a_stream_only_where_it_is_asked_for(client, llm):
