@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 from chat.models import ImplicitSignal, LLMCall
 from monitoring.models import Score
 from monitoring.quality.errors import refresh_judge_errors
-from monitoring.reports import Filters, read
+from monitoring.reports import REPORTS, Filters, read
 from monitoring.reports.judge_errors import JudgeError, store_judge_errors
 from tests.factories import make_call, make_conversation, make_evaluation_item, make_feedback, make_run, make_user
 from tests.reported import DAY, NOON, ask, judge, only, score
@@ -270,6 +270,17 @@ def test_what_is_found_and_cited():
     names = ("answers", "searched", "hits", "empty", "cited", "citations", "removed_citations")
     assert [row[name] for name in names] == [2, 2, 5, 1, 1, 2, 1]
     assert (row["empty_ratio"], row["cited_ratio"], row["mean_top_similarity"]) == (0.5, 0.5, 0.8)
+
+
+def test_similarity_rests_on_the_searches_that_have_one():
+    ask(NOON, hit_count=3, top_similarity=0.9)
+    for _ in range(9):
+        ask(NOON, hit_count=3, top_similarity=None, search_mode="text")
+
+    row = only(read("retrieval", DAY))
+
+    assert (row["searched"], row["similarity_count"], row["mean_top_similarity"]) == (10, 1, 0.9)
+    assert REPORTS["retrieval"].column("mean_top_similarity").n == "similarity_count"
 
 
 def test_runs_of_evaluations():

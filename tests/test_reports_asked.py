@@ -216,6 +216,19 @@ def test_reader_sees_figures_and_no_table():
         cursor.execute("RESET ROLE")
 
 
+def test_functions_are_for_the_owner_and_figures_for_the_reader_alone():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT proname, has_function_privilege('public', oid, 'EXECUTE'),"
+            "       has_function_privilege('reports_reader', oid, 'EXECUTE')"
+            "  FROM pg_proc WHERE pronamespace = 'reports'::regnamespace"
+        )
+        found = cursor.fetchall()
+
+    assert [name for name, everybody, _ in found if everybody] == []
+    assert {name for name, _, reader in found if reader} == set(REPORTS)
+
+
 def test_facts_have_no_text_of_people():
     turn = ask(NOON, question="A secret question", answer="A secret answer")
     make_feedback(turn=turn, comment="A secret comment")

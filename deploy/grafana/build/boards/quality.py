@@ -231,7 +231,7 @@ def _empty() -> PanelBuilder:
 
 
 def _similarity() -> PanelBuilder:
-    columns = {"time": "at", "similarity": "mean_top_similarity", "n: searches": "searched"}
+    columns = {"time": "at", "similarity": "mean_top_similarity", "n: searches": "similarity_count"}
     return lines(
         "How near is the best hit? Mean cosine similarity",
         "Of the most similar hit of each search by meaning; when it falls, questions leave what documents tell of.",

@@ -302,14 +302,16 @@ AS $$
      ORDER BY 1, 4 DESC, 2
 $$;
 
--- What searches find and answers cite. empty_ratio: searches without a hit; cited_ratio: answers that cite, of all answers.
-CREATE OR REPLACE FUNCTION reports.retrieval(
+-- What searches find and answers cite. empty_ratio: searches without a hit; mean_top_similarity: of the searches whose best hit has
+-- one, similarity_count; cited_ratio: answers that cite, of all answers.
+DROP FUNCTION IF EXISTS reports.retrieval;
+CREATE FUNCTION reports.retrieval(
     since timestamptz, until timestamptz, step_seconds integer DEFAULT 0, by text DEFAULT '', origin text DEFAULT 'USER',
     collection_id bigint DEFAULT NULL, config_id bigint DEFAULT NULL, model text DEFAULT NULL, zone text DEFAULT 'UTC')
 RETURNS TABLE (at timestamptz, key text, label text,
     answers bigint, searched bigint, hits bigint, empty bigint,
     empty_ratio double precision, empty_low double precision, empty_high double precision,
-    mean_top_similarity double precision,
+    similarity_count bigint, mean_top_similarity double precision,
     cited bigint, cited_ratio double precision, cited_low double precision, cited_high double precision,
     citations bigint, removed_citations bigint)
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -345,6 +347,7 @@ AS $$
            sums.empty::double precision / nullif(sums.searched, 0),
            reports.wilson_low(sums.empty, sums.searched),
            reports.wilson_high(sums.empty, sums.searched),
+           coalesce(sums.similarity_count, 0),
            sums.similarity_sum / nullif(sums.similarity_count, 0),
            coalesce(sums.cited, 0),
            sums.cited::double precision / nullif(sums.answers, 0),
@@ -476,3 +479,7 @@ AS $$
      GROUP BY at, key
      ORDER BY 1, 4 DESC, 2
 $$;
+
+-- It was dropped and made anew, so that everybody might execute it, and lost the reader's right.
+REVOKE ALL ON FUNCTION reports.retrieval FROM PUBLIC;
+SELECT reports.grant_reader();
