@@ -6,7 +6,7 @@ import pytest
 
 from monitoring.reports import REPORTS
 from tests.api_clients import api_client
-from tests.factories import make_collection
+from tests.factories import make_collection, make_turn
 from tests.known_traffic import make_known_traffic
 from tests.review_rows import make_member
 from tests.test_api_base import assert_problem
@@ -50,6 +50,18 @@ def test_every_report_reads_in_both_formats_and_every_grouping(client, name):
     response = client.get(f"{REPORTS_URL}{name}/", headers={"Accept": "text/csv"})
 
     assert (response.status_code, response["Content-Type"]) == (200, "text/csv; charset=utf-8")
+
+
+def test_latency_by_measure_has_all_measures_unless_one_is_named(client):
+    turn = make_turn(total_seconds=2.0, first_token_seconds=0.5, search_seconds=0.25)
+
+    def timed(**query) -> dict[str, int]:
+        rows = client.get(f"{REPORTS_URL}latency/", {"origin": turn.origin, **query}).json()["rows"]
+        return {row["key"]: row["n"] for row in rows}
+
+    assert timed(by="measure") == {"total": 1, "first_token": 1, "search": 1}
+    assert timed(by="measure", measure="search") == {"search": 1}
+    assert timed() == {"": 1}
 
 
 def test_csv_has_the_same_figures(client):

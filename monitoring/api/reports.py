@@ -79,7 +79,7 @@ class FiguresQuery(TrafficQuery):
     origin = serializers.ChoiceField(Origin.choices, required=False, help_text="USER without it: origins never mix.")
     model = serializers.CharField(required=False)
     zone = serializers.CharField(required=False, help_text='Where days begin, such as "Europe/Berlin"; UTC without it.')
-    measure = serializers.ChoiceField(MEASURES, required=False, help_text="Of latency: whose time.")
+    measure = serializers.ChoiceField(MEASURES, required=False, help_text="Of latency: whose time; total without it.")
     purpose = serializers.ChoiceField([one.value for one in Purpose], required=False, help_text="Of calls.")
     name = serializers.CharField(required=False, help_text="Of scores: the criterion.")
     source = serializers.ChoiceField(  # type: ignore[assignment] # a parameter

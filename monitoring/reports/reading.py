@@ -25,12 +25,15 @@ def read(
     """Return the rows of a report, each a dict by column; counts are 0 and ratios None where nothing is.
 
     Without `step` one row, else one for each step; `by` groups, as `Report.groupings` lists. `extras` are the report's
-    own, such as `measure` of latency. Raises ValueError for what the report does not know. One query.
+    own, such as `measure` of latency, without which `by="measure"` has all of them. Raises ValueError for what the
+    report does not know. One query.
     """
     report = REPORTS.get(name)
     if report is None:
         raise ValueError(f"There is no report {name!r}; there are {', '.join(REPORTS)}.")
     _check(report, by, step, extras)
+    if by == "measure":
+        extras.setdefault("measure", None)
     statement = {"figures": FIGURES_SQL, "now": NOW_SQL, "range": RANGE_SQL}[report.shape]
     named = sql.SQL("").join(sql.SQL(", {} => {}").format(sql.Identifier(key), sql.Placeholder(key)) for key in extras)
     values = {
