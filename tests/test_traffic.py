@@ -23,6 +23,7 @@ from monitoring.synthetic.traffic import demo
 from monitoring.synthetic.traffic.copying import copy_world, writing_of
 from monitoring.synthetic.traffic.dividing import is_challenger
 from monitoring.synthetic.traffic.drawing import draw_blocks
+from monitoring.synthetic.traffic.groups import Groups
 from monitoring.synthetic.traffic.live import go_live
 from monitoring.synthetic.traffic.removal import remove_synthetic
 from monitoring.synthetic.traffic.tally import Tally
@@ -77,6 +78,34 @@ def test_reports_say_what_was_planted_and_alerts_find_each_incident(knowledge):
     assert [one.alert for one in found] == [
         "slow_first_token", "error_rate", "toxicity", "cost_spike", "thumbs_down_wave", "groundedness_drop",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Kathmandu", "America/St_Johns"])
+def test_days_of_a_zone_off_the_full_hour_are_those_of_the_reports(knowledge, zone):
+    tally = Tally()
+    copy_world(planned(days=3, turns=3000, quiet=True, zone=zone), on_block=tally.add)
+    refresh()
+
+    figures = list(check_figures(json.loads(json.dumps(truth_of(tally))), origin="SYNTHETIC"))
+
+    assert sum("[day " in one.name for one in figures) > 30
+    assert [one for one in figures if not one.is_ok] == []
+
+
+def test_hour_in_which_a_range_begins_belongs_to_its_first_day(knowledge):
+    midnight = datetime(2026, 6, 30, 18, 30, tzinfo=UTC)  # in India
+    world = planned(days=2, turns=5000, until=midnight, zone="Asia/Kolkata")
+    writing = writing_of(world)
+    groups = Groups(writing)
+    days = []
+
+    for block in draw_blocks(world, writing.prices):
+        [day] = [group for group in groups.of(block) if group.by == "day"]
+        days += zip(block.asked.created.tolist(), [day.keys[place] for place in day.places], strict=True)
+
+    second = datetime(2026, 6, 29, 19, tzinfo=UTC).timestamp()  # the hour from 18:00 on is not cut
+    assert {key for at, key in days if at < second} == {"2026-06-29"}
+    assert {key for at, key in days if at >= second} == {"2026-06-30"}
 
 
 def test_quiet_world_raises_no_alert(knowledge):
