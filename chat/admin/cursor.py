@@ -8,6 +8,8 @@ from typing import Any, Literal, get_args
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q
 
+from chat.keyset import beyond
+
 Direction = Literal["older", "newer"]
 OLDEST = "oldest"  # in place of a cursor: the end of the list
 
@@ -21,10 +23,8 @@ class Cursor:
     pk: Any
 
     def condition(self, field: str) -> Q:
-        """Return which rows are meant. The first comparison alone bounds the part of an index that is read."""
-        compares = "lt" if self.direction == "older" else "gt"
-        tied = Q(**{f"{field}__{compares}": self.at}) | Q(**{f"pk__{compares}": self.pk})
-        return Q(**{f"{field}__{compares}e": self.at}) & tied
+        """Return which rows are meant."""
+        return beyond(field, self.at, self.pk, descending=self.direction == "older")
 
     def text(self, listed: str) -> str:
         """Return it for an address; `listed` says of which list it is a part."""
