@@ -1,4 +1,4 @@
-"""Database work from async code.
+"""Database work from async code; what can be done again after an error; and turns taken between transactions.
 
 With ASGI each thread would keep a connection of its own, and a streaming answer would pin one for as long as it speaks.
 Here such work runs in a few threads, and each piece gives its connection back to the pool when it ends, so that
@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,6 +29,14 @@ async def in_database(function: Callable[P, T], /, *args: P.args, **kwargs: P.kw
     context = contextvars.copy_context()
     work = partial(_run, function, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(_executor, context.run, work)
+
+
+def take_turns(lock: int, name: str = "") -> None:
+    """Wait until no other transaction holds this lock, of the same name, and hold it until the caller's ends: what is
+    read from here on is what the others wrote. It is for what is counted on from the rows there are, such as a version:
+    whoever waits for one of those rows does not see the new one. `lock`: a number that no other lock of two has."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [lock, name])
 
 
 def is_away(error: Exception) -> bool:

@@ -9,9 +9,11 @@ from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from chat.database import take_turns
 from chat.exceptions import ConfigurationError
 from chat.models import Conversation, PipelineConfig
 from chat.rag.config import Reranker, SearchMode
@@ -25,6 +27,8 @@ from chat.services.remembered import Remembered
 logger = logging.getLogger(__name__)
 
 MODELS_CACHE_SECONDS = 60
+# Locks: the versions of a name are given one after the other, and the default goes from one config to the next.
+VERSIONS_LOCK, DEFAULT_LOCK = 7351, 7352
 # A server lists all its models alike; these cannot answer in a chat.
 NOT_FOR_CHAT = re.compile(
     r"embed|rerank|whisper|transcribe|\btts\b|audio|realtime|dall-e|image|sora|moderation", re.IGNORECASE
@@ -113,16 +117,23 @@ def _config_of_mode(mode: SearchMode) -> PipelineConfig:
 def copy_as_new(*, config: PipelineConfig) -> PipelineConfig:
     """Make the next version of a config with the same settings, to be changed before it answers."""
     with transaction.atomic():
-        newest = PipelineConfig.objects.select_for_update().filter(name=config.name).order_by("-version")[0]
+        version = _next_version(config.name)
         config = PipelineConfig.objects.get(pk=config.pk)
         config.pk = None
         config._state.adding = True
-        config.version = newest.version + 1
+        config.version = version
         config.is_default = config.is_offered = False
         config.fixed_at = None
         config.import_source = ""
         config.save()
     return config
+
+
+def _next_version(name: str) -> int:
+    """Return the version that the next config of a name has; others wait for the caller's transaction to end."""
+    take_turns(VERSIONS_LOCK, name)
+    newest: int | None = PipelineConfig.objects.filter(name=name).aggregate(newest=Max("version"))["newest"]
+    return (newest or 0) + 1
 
 
 def fix_config(*, config_id: int) -> None:
@@ -147,8 +158,7 @@ def save_variant(*, config: PipelineConfig, name: str, description: str, **chang
         del values[field]
     values |= {"name": name, "description": description[:300], "is_default": False, **changes}
     with transaction.atomic():
-        newest = PipelineConfig.objects.select_for_update().filter(name=name).order_by("-version").first()
-        variant = PipelineConfig(**values, version=newest.version + 1 if newest else 1)
+        variant = PipelineConfig(**values, version=_next_version(name))
         try:
             variant.full_clean()
         except ValidationError as error:
@@ -164,9 +174,8 @@ def make_default(*, config: PipelineConfig) -> None:
             f"{config} is how {config.import_source} answered; it cannot answer here. Copy it, and set up the copy."
         )
     with transaction.atomic():
-        PipelineConfig.objects.select_for_update().filter(is_default=True).exclude(pk=config.pk).update(
-            is_default=False
-        )
+        take_turns(DEFAULT_LOCK)
+        PipelineConfig.objects.filter(is_default=True).exclude(pk=config.pk).update(is_default=False)
         PipelineConfig.objects.filter(pk=config.pk).update(is_default=True)
     config.is_default = True
     default_config.forget()

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.utils import timezone
 
+from chat.database import take_turns
 from chat.models import Collection
 from chat.models.conversation import Origin
 from chat.services.configs import fix_config, make_default
@@ -22,6 +23,7 @@ from monitoring.models.experiments import make_salt
 from monitoring.webhooks.telling import tell_stop
 
 Status = Experiment.Status
+NAMES_LOCK = 7361  # whoever writes a draft finds the names that there are, and no other comes in between
 FIXED = "It was started, and what was started does not change: make a copy of it."
 
 
@@ -41,8 +43,9 @@ def save_draft(
     """
     is_new = experiment.pk is None
     experiment.name = experiment.name.strip()
-    _check(experiment, variants, guardrails)
     with transaction.atomic():
+        take_turns(NAMES_LOCK)
+        _check(experiment, variants, guardrails)
         if is_new:
             experiment.created_by = by
         else:
@@ -62,19 +65,22 @@ def copy_as_draft(*, experiment: Experiment, by: Any = None) -> Experiment:
     """Make a draft like an experiment, to change what was started; it divides users anew."""
     copy = Experiment.objects.get(pk=experiment.pk)
     copy.pk, copy._state.adding = None, True
-    copy.name, copy.salt = _free_name(experiment.name), make_salt()
+    copy.salt = make_salt()
     copy.status, copy.first_bucket, copy.winner = Status.DRAFT, None, None
     copy.started_at = copy.stopped_at = copy.concluded_at = None
     copy.stop_reason = copy.conclusion = ""
     variants, guardrails = stored_drafts(experiment)
-    return save_draft(
-        experiment=copy,
-        variants=variants,
-        guardrails=guardrails,
-        collections=experiment.collections.all(),
-        groups=experiment.groups.all(),
-        by=by,
-    )
+    with transaction.atomic():
+        take_turns(NAMES_LOCK)
+        copy.name = _free_name(experiment.name)
+        return save_draft(
+            experiment=copy,
+            variants=variants,
+            guardrails=guardrails,
+            collections=experiment.collections.all(),
+            groups=experiment.groups.all(),
+            by=by,
+        )
 
 
 def delete_draft(*, experiment: Experiment) -> None:
