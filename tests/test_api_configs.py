@@ -98,6 +98,15 @@ def test_what_identifies_a_config_is_not_changed(staff, config):
     assert (config.name, config.version, config.is_default) == ("default", 1, True)
 
 
+def test_copy_is_made_once_under_its_key(staff, config):
+    client, headers = api_client(staff), {"Idempotency-Key": "key-1"}
+
+    first, second = (client.post(f"{CONFIGS}{config.pk}/copy/", headers=headers) for _ in range(2))
+
+    assert (second.status_code, second.json(), second["Idempotent-Replayed"]) == (201, first.json(), "true")
+    assert PipelineConfig.objects.filter(name=config.name).count() == 2
+
+
 def test_who_may(alice, config):
     viewer = api_client(alice)
     assert_problem(api_client().get(CONFIGS), 401, "not_authenticated")

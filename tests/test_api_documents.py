@@ -48,6 +48,24 @@ def test_list_shows_what_is_ready_and_administrators_all(alice, staff, django_as
     assert {error["field"] for error in body["errors"]} == {"collection", "status"}
 
 
+def test_upload_is_taken_once_under_its_key_and_known_by_its_content(staff):
+    collection, client, headers = make_collection().pk, api_client(staff), {"Idempotency-Key": "key-1"}
+
+    def upload(**changes):
+        form = {"file": file(), "collection": collection, "heading_fields": ["part", "chapter"], **changes}
+        return client.post(DOCUMENTS, form, format="multipart", headers=headers)
+
+    first, second = upload(), upload()
+
+    assert (first.status_code, second.status_code, first.json()) == (202, 202, second.json())
+    assert second["Idempotent-Replayed"] == "true"
+    assert LogEntry.objects.count() == 1
+    with Document.objects.get().upload.open() as kept:
+        assert kept.read() == b"# Pump\n\nPress the green button."
+    for changes in ({"file": file(content=b"# Other")}, {"file": file("other.md")}, {"heading_fields": ["chapter"]}):
+        assert_problem(upload(**changes), 422, "idempotency_key_reused")
+
+
 def test_document_and_its_text_are_read_by_everybody_once_ready(alice, staff):
     document = make_document(texts=["One.", "Two."])
     client = api_client(alice)

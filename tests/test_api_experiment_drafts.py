@@ -165,6 +165,16 @@ def test_what_was_started_is_neither_changed_nor_deleted_but_copied(client):
     assert list(Experiment.objects.all()) == [running]
 
 
+def test_copy_is_made_once_under_its_key(client):
+    made = make(client).json()
+
+    copies = [client.post(f"{EXPERIMENTS}{made['id']}/copy/", headers={"Idempotency-Key": "key-1"}) for _ in range(2)]
+
+    assert [copy.status_code for copy in copies] == [201, 201]
+    assert copies[0].json() == copies[1].json()
+    assert Experiment.objects.count() == 2
+
+
 def test_same_request_makes_one_draft(client):
     sent, key = body(), {"Idempotency-Key": "draft-1"}
 

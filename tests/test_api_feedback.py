@@ -72,6 +72,18 @@ def test_who_may(alice, mallory, url):
         assert_problem(response, 404, "not_found")
 
 
+def test_signal_is_noted_once_under_its_key(alice, turn):
+    client, address = api_client(alice), f"/api/v1/turns/{turn.pk}/signals/"
+
+    statuses = [
+        client.post(address, {"kind": "COPY"}, format="json", headers={"Idempotency-Key": "key-1"}).status_code
+        for _ in range(2)
+    ]
+
+    assert statuses == [204, 204]
+    assert ImplicitSignal.objects.count() == 1
+
+
 def test_copying_and_opening_a_source_are_noted(alice, mallory, turn):
     url = f"/api/v1/turns/{turn.pk}/signals/"
 

@@ -172,6 +172,18 @@ def test_reviewed_turn_becomes_an_item_of_a_dataset(reviewer):
     assert (made.dataset.name, made.source_turn, made.relevant.count()) == ("regressions", turn, 1)
 
 
+def test_reviewed_turn_is_added_once_under_its_key(reviewer):
+    item, turn = item_with_turn()
+    decide(reviewer, item, turns=[{"turn": turn.pk, "correction": "The right answer."}])
+    address, client = f"{REVIEWS}{item.pk}/turns/{turn.pk}/dataset-item/", api_client(reviewer)
+
+    added = [client.post(address, {}, format="json", headers={"Idempotency-Key": "key-1"}) for _ in range(2)]
+
+    assert [response.status_code for response in added] == [201, 201]
+    assert added[0].json() == added[1].json()
+    assert DatasetItem.objects.count() == 1
+
+
 def test_conversation_that_its_user_deleted_is_gone(reviewer):
     turn = make_turn(conversation=make_conversation(deleted_at=ago(minutes=1)))
     item = make_review_item(turn)

@@ -93,6 +93,28 @@ def test_only_what_reads_a_body_takes_one():
 
 
 @pytest.mark.django_db
+def test_key_is_taken_where_the_file_says_so_and_refused_elsewhere(staff, client):
+    paths = client.get("/api/schema/", headers={"Accept": "application/json"}).json()["paths"]
+    taken = {
+        operation["operationId"]
+        for methods in paths.values()
+        for operation in methods.values()
+        if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", ()))
+    }
+    things, sender = make_things(staff), api_client(staff)
+    for path in (path.format(**things) for method, path, *_ in TABLE if method == "POST" and path.startswith("/api/")):
+        at = resolve(path)
+        view, described = at.func.view_class, re.sub(r"<\w+:(\w+)>", r"{\1}", f"/{at.route}")
+        operation = paths[described]["post"]["operationId"]
+        assert (operation in taken) == (view.no_key == ""), path
+        if operation not in taken:
+            refused = sender.post(path, {}, format="json", headers={"Idempotency-Key": "key-1"})
+            assert [error["field"] for error in refused.json()["errors"]] == ["Idempotency-Key"], path
+    assert {"ask", "send_score", "upload_document", "copy_pipeline_config"} < taken
+    assert not taken & {"make_token", "make_webhook", "rotate_webhook_secret", "search_by_post"}
+
+
+@pytest.mark.django_db
 def test_etags_are_sent_where_the_file_says_that_they_are_held_against(staff):
     client, things = api_client(staff), make_things(staff)
     for method, path, *_ in TABLE:

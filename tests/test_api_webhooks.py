@@ -4,10 +4,12 @@ from ipaddress import ip_network
 
 import pytest
 
+from chat.models import KeptReply
 from monitoring.models import Webhook, WebhookDelivery
 from monitoring.webhooks.outbox import Happening, note
 from tests.api_clients import api_client
 from tests.review_rows import make_member
+from tests.test_api_base import assert_problem
 from tests.webhook_receiver import make_hook, receiving
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +54,32 @@ def test_webhook_is_made_with_a_secret_that_is_shown_once(operator, receiver):
     [listed] = operator.get(WEBHOOKS).json()["results"]
     assert listed == {name: value for name, value in body.items() if name != "secret"}
     assert Webhook.objects.get().created_by.groups.get().name == "operator"
+
+
+def test_secret_is_kept_under_no_key_and_the_reply_says_what_to_do(operator, receiver):
+    wanted = {"name": "Team chat", "url": receiver.url(), "events": ["alert.fired"]}
+
+    refused = operator.post(WEBHOOKS, wanted, format="json", headers={"Idempotency-Key": "key-1"})
+
+    assert "make a new secret" in assert_problem(refused, 400, "invalid")["detail"]
+    assert not Webhook.objects.exists()
+    assert not KeptReply.objects.exists()
+
+
+def test_test_and_another_delivery_are_sent_once_under_their_keys(operator, receiver):
+    hook, _ = make_hook(receiver.url())
+    address, headers = f"{WEBHOOKS}{hook.pk}/", {"Idempotency-Key": "key-1"}
+
+    first, second = (operator.post(f"{address}test/", headers=headers) for _ in range(2))
+    again = f"{address}deliveries/{tell(hook).pk}/again/"
+    hook.deliveries.update(status="FAILED", next_at=None)
+
+    assert (first.status_code, second.status_code, first.json()) == (201, 201, second.json())
+    assert len(receiver.got) == 1
+    assert operator.post(again, headers={"Idempotency-Key": "key-2"}).status_code == 202
+    hook.deliveries.update(status="FAILED", next_at=None)
+    replayed = operator.post(again, headers={"Idempotency-Key": "key-2"})
+    assert (replayed.status_code, replayed.json()["status"]) == (202, "FAILED")
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ class Collections(ApiView):
     access = {"GET": Access(Scope.READ), "POST": Access(Scope.ADMIN, "chat.add_collection")}
     has_etag = True
     parameters = NOTHING
+    no_key = ""
 
     @extend_schema(operation_id="list_collections", responses=CollectionListSerializer)
     def get(self, request: Request) -> HttpResponseBase:

@@ -1,5 +1,6 @@
 """Pipeline configs: how questions are searched and answered. One that has answered is copied to be changed."""
 
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
@@ -15,6 +16,7 @@ from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.fields import FIELDS
 from chat.api.history import note_addition, note_change
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.named import NamedField
 from chat.api.problems import ConflictError
 from chat.api.view import ApiView, asked, checked
@@ -120,14 +122,18 @@ class CopyConfig(ApiView):
 
     access = {"POST": Access(Scope.ADMIN, ADD)}
     takes_no_body = True
+    no_key = ""
 
-    @extend_schema(operation_id="copy_pipeline_config", request=None, responses={201: ConfigSerializer})
+    @extend_schema(
+        operation_id="copy_pipeline_config",
+        request=None,
+        responses={201: ConfigSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
     def post(self, request: Request, config_id: int) -> Response:
         """Make the next version of a config with the same settings, to be changed before it answers."""
         config = get_object_or_404(PipelineConfig, pk=config_id)
-        copy = copy_as_new(config=config)
-        note_addition(request, copy, f"Copied from {config}.")
-        return Response(_shown(copy.pk), status=201)
+        return once(request, partial(_copy, request, config), _shown)
 
 
 class DefaultConfig(ApiView):
@@ -143,6 +149,12 @@ class DefaultConfig(ApiView):
         make_default(config=config)
         note_change(request, config, "Made the default.")
         return Response(_shown(config_id))
+
+
+def _copy(request: Request, config: PipelineConfig) -> Done:
+    copy = copy_as_new(config=config)
+    note_addition(request, copy, f"Copied from {config}.")
+    return Done(copy.pk)
 
 
 def _configs() -> QuerySet[PipelineConfig]:

@@ -1,5 +1,6 @@
 """Documents of the knowledge base. Who is no administrator sees those that are ready."""
 
+from functools import partial
 from typing import Any
 
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
@@ -16,6 +17,7 @@ from chat.api.access import Access
 from chat.api.etags import tagged
 from chat.api.fields import FIELDS
 from chat.api.history import note_addition, note_change, note_deletion
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.problems import ConflictError
 from chat.api.view import ApiView, asked, checked
 from chat.models import Chunk, Collection, Document
@@ -87,6 +89,7 @@ class Documents(ApiView):
     """Documents."""
 
     access = {"GET": Access(Scope.READ), "POST": Access(Scope.ADMIN, "chat.add_document")}
+    no_key = ""
 
     def get_parsers(self) -> list[Any]:
         """An upload is a form with a file, not JSON."""
@@ -100,17 +103,17 @@ class Documents(ApiView):
         documents = readable_documents(request.user).filter(**asked(request, DocumentFilters))
         return self.page(request, _counted(documents), DocumentSerializer, ordering="-pk")
 
-    @extend_schema(operation_id="upload_document", request=UploadSerializer, responses={202: DocumentSerializer})
+    @extend_schema(
+        operation_id="upload_document",
+        request=UploadSerializer,
+        responses={202: DocumentSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
     def post(self, request: Request) -> Response:
         """Upload a file. It is taken in by the worker: ask for the document until its status is READY, or DIVIDED for
         a file of records, which become documents of their own. A file of the same name replaces the collection's
         earlier one."""
-        values = checked(UploadSerializer, request.data)
-        named = {name: values[name] for name in COLUMNS if values.get(name)}
-        columns = find_columns(file=values["file"], columns=named)
-        document = queue_upload(file=values["file"], collection=values["collection"], columns=columns)
-        note_addition(request, document, f"Uploaded {document.source_id} to {document.collection}.")
-        return Response(_shown(Document.objects.all(), document.pk), status=202)
+        return once(request, partial(_upload, request), partial(_shown, Document.objects.all()))
 
 
 class OneDocument(ApiView):
@@ -168,6 +171,15 @@ class RetryDocument(ApiView):
 def readable_documents(user: Any) -> QuerySet[Document]:
     """Return the documents whose page the user may open."""
     return Document.objects.all() if user.is_staff else Document.objects.ready()
+
+
+def _upload(request: Request) -> Done:
+    values = checked(UploadSerializer, request.data)
+    named = {name: values[name] for name in COLUMNS if values.get(name)}
+    columns = find_columns(file=values["file"], columns=named)
+    document = queue_upload(file=values["file"], collection=values["collection"], columns=columns)
+    note_addition(request, document, f"Uploaded {document.source_id} to {document.collection}.")
+    return Done(document.pk, status=202)
 
 
 def _counted(documents: QuerySet[Document]) -> QuerySet[Document]:

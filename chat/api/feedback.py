@@ -1,5 +1,6 @@
 """The user's vote on an answer, and what else hints at its worth."""
 
+from functools import partial
 from typing import Any
 
 from django.http import Http404
@@ -9,11 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.problems import ConflictError
 from chat.api.turn_fields import FeedbackSerializer
 from chat.api.turns import OWN, own_turn
 from chat.api.view import ApiView, checked
-from chat.models import Feedback, ImplicitSignal
+from chat.models import Feedback, ImplicitSignal, Turn
 from chat.models.api import Scope
 from chat.models.feedback import Reason
 from chat.services.feedback import COMMENT_CHARS, give_feedback, record_signal, withdraw_feedback
@@ -72,12 +74,20 @@ class TurnSignals(ApiView):
     """Signals without words."""
 
     access = {"POST": Access(Scope.CHAT)}
+    no_key = ""
 
     @extend_schema(
-        operation_id="record_signal", request=SignalSerializer, responses={204: OpenApiResponse(description="Noted.")}
+        operation_id="record_signal",
+        request=SignalSerializer,
+        responses={204: OpenApiResponse(description="Noted.")},
+        parameters=[IDEMPOTENCY_KEY],
     )
     def post(self, request: Request, turn_id: int) -> Response:
         """Note that the user copied the answer, or opened a source of it."""
-        kind = checked(SignalSerializer, request.data)["kind"]
-        record_signal(turn=own_turn(request, turn_id), user=request.user, kind=kind)
-        return Response(status=204)
+        turn = own_turn(request, turn_id)
+        return once(request, partial(_record, request, turn), lambda signal_id: None)
+
+
+def _record(request: Request, turn: Turn) -> Done:
+    kind = checked(SignalSerializer, request.data)["kind"]
+    return Done(record_signal(turn=turn, user=request.user, kind=kind).pk, status=204)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, QueryDict
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import APIException, ValidationError
@@ -120,5 +121,15 @@ def _digest(request: Request) -> str:
     """Return the hash of method, address and body as it was read: members of objects may change places. A list is
     hashed, so that none of the whole replies of earlier versions, kept by the hash of "POST /api…", is ever sent."""
     body = dict(request.data.lists()) if isinstance(request.data, QueryDict) else request.data
-    text = json.dumps([request.method, request.get_full_path(), body], sort_keys=True)
+    text = json.dumps([request.method, request.get_full_path(), body], sort_keys=True, default=_of_file)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _of_file(file: "UploadedFile[bytes]") -> list[Any]:
+    """Return what stands for a file in a hash: its name, and the hash of its content. It is read from the beginning
+    afterwards."""
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    return [file.name, digest.hexdigest()]

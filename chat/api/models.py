@@ -121,6 +121,7 @@ class ModelPrices(ApiView):
     """Prices."""
 
     access = {"GET": Access(Scope.READ, "chat.view_modelprice"), "POST": Access(Scope.ADMIN, "chat.add_modelprice")}
+    no_key = ""
 
     @extend_schema(
         operation_id="list_model_prices", parameters=[ModelPriceFilters], responses=ModelPriceSerializer(many=True)

@@ -57,6 +57,7 @@ class Tokens(ApiView):
     access = {"GET": Access(Scope.READ), "POST": Access(Scope.ADMIN)}
     has_etag = True
     parameters = NOTHING
+    no_key = "the reply holds a secret, and no secret is kept. If it is lost, revoke the token and make another."
 
     @extend_schema(operation_id="list_tokens", responses=TokenListSerializer)
     def get(self, request: Request) -> HttpResponseBase:

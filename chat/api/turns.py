@@ -84,6 +84,7 @@ class AnsweringView(ApiView):
     """Base of what answers a question, whole or streamed."""
 
     other_errors = {"POST": ("402", "409")}
+    no_key = ""
 
     def get_renderers(self) -> list[Any]:
         """An answer may come as a stream; a list may not."""

@@ -41,6 +41,8 @@ class ApiView(APIView):
     parameters: ClassVar[frozenset[str] | None] = None
     # Of addresses that do one thing with what they name: what is sent besides is refused, as nothing reads it.
     takes_no_body: ClassVar[bool] = False
+    # Why POST takes no `Idempotency-Key`, for who sends one; nothing: it takes one, and is done `once`.
+    no_key: ClassVar[str] = "sent twice, this changes no more than sent once, or is refused."
     # Whether GET replies with an ETag: it is refused for an If-Match of another one.
     has_etag: ClassVar[bool] = False
     limits: Mapping[str, str] = {}
@@ -52,6 +54,8 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if request.method == "GET" and self.parameters is not None:
             refuse_unknown(request.query_params, self.parameters)
+        if request.method == "POST" and self.no_key and "Idempotency-Key" in request.headers:
+            raise ValidationError({"Idempotency-Key": ErrorDetail(f"None is taken here: {self.no_key}", "unknown")})
         if request.method == "POST" and self.takes_no_body and request.data:
             raise ValidationError("This address takes no body: nothing of it would be read.")
 

@@ -32,6 +32,7 @@ class OpenAIView(ApiView):
     authentication_classes = [TokenAuthentication]
     content_negotiation_class = AlwaysJson  # type: ignore[assignment] # the stubs take it for a text
 
+    no_key = ""  # what OpenAI does not know is passed over
     request_id = ""
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:

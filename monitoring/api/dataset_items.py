@@ -112,6 +112,7 @@ class DatasetItems(ApiView):
     """Items of a dataset."""
 
     access = {"GET": VIEW, "POST": CHANGE}
+    no_key = ""
 
     @extend_schema(
         operation_id="list_dataset_items",

@@ -81,6 +81,7 @@ class Datasets(ApiView):
 
     access = {"GET": VIEW, "POST": CHANGE}
     parameters = NOTHING
+    no_key = ""
 
     @extend_schema(operation_id="list_datasets", responses=DatasetListSerializer)
     def get(self, request: Request) -> Response:

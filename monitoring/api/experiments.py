@@ -61,6 +61,7 @@ class Experiments(ApiView):
     """Experiments."""
 
     access = {"GET": VIEW, "POST": ADD}
+    no_key = ""
 
     @extend_schema(
         operation_id="list_experiments", parameters=[ExperimentsQuery], responses=ExperimentSerializer(many=True)
@@ -117,12 +118,17 @@ class Copying(ApiView):
 
     access = {"POST": ADD}
     takes_no_body = True
+    no_key = ""
 
-    @extend_schema(operation_id="copy_experiment", request=None, responses={201: ExperimentSerializer})
+    @extend_schema(
+        operation_id="copy_experiment",
+        request=None,
+        responses={201: ExperimentSerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
     def post(self, request: Request, experiment_id: int) -> Response:
         """Make a draft like an experiment, under another name; it divides users anew."""
-        copy = lifecycle.copy_as_draft(experiment=_of_people(experiment_id), by=request.user)
-        return Response(_shown(copy.pk), status=201)
+        return once(request, partial(_copy, request, _of_people(experiment_id)), _shown)
 
 
 class Starting(ApiView):
@@ -190,6 +196,10 @@ def _make(request: Request) -> Done:
         checked(DraftSerializer, request.data)
         raise
     return Done(saved.pk)
+
+
+def _copy(request: Request, experiment: Experiment) -> Done:
+    return Done(lifecycle.copy_as_draft(experiment=experiment, by=request.user).pk)
 
 
 def _of_people(experiment_id: int) -> Experiment:

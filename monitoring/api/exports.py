@@ -114,6 +114,7 @@ class Exports(ExportView):
     """Exports of turns."""
 
     access = {"GET": EXPORT, "POST": EXPORT}
+    no_key = ""
 
     @extend_schema(operation_id="list_exports", parameters=[ExportsQuery], responses=ExportSerializer(many=True))
     def get(self, request: Request) -> Response:

@@ -121,6 +121,7 @@ class JudgeRules(ApiView):
 
     access = {"GET": VIEW, "POST": ADD}
     parameters = NOTHING
+    no_key = ""
 
     @extend_schema(operation_id="list_judge_rules", responses=JudgeRuleListSerializer)
     def get(self, request: Request) -> Response:

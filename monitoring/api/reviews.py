@@ -145,6 +145,7 @@ class Decision(ApiView):
     """A reviewer's decision on an item."""
 
     access = {"POST": REVIEW}
+    no_key = ""
 
     @extend_schema(
         operation_id="decide_review",

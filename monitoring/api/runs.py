@@ -131,6 +131,7 @@ class Runs(ApiView):
     """Evaluation runs."""
 
     access = {"GET": VIEW, "POST": START}
+    no_key = ""
 
     @extend_schema(operation_id="list_runs", parameters=[RunsQuery], responses=RunSerializer(many=True))
     def get(self, request: Request) -> Response:

@@ -134,6 +134,7 @@ class Scores(ApiView):
     """Scores that one may see: all with the permission `monitoring.view_score`, else those that one sent."""
 
     access = {"GET": Access(Scope.READ), "POST": Access(Scope.SCORE)}
+    no_key = ""
 
     @extend_schema(operation_id="list_scores", parameters=[ScoresQuery, FIELDS], responses=ScoreSerializer(many=True))
     def get(self, request: Request) -> Response:

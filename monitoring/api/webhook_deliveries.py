@@ -1,5 +1,6 @@
 """The log of a webhook: what it was sent, and what came back."""
 
+from functools import partial
 from typing import Any
 
 from django.shortcuts import get_object_or_404
@@ -9,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.api.access import Access
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.view import ApiView, asked
 from chat.models.api import Scope
 from monitoring.models import Webhook, WebhookDelivery
@@ -75,7 +77,7 @@ class OneWebhookDelivery(ApiView):
     @extend_schema(operation_id="get_webhook_delivery", responses=WebhookDeliverySerializer)
     def get(self, request: Request, webhook_id: int, delivery_id: int) -> Response:
         """Return a delivery."""
-        return Response(WebhookDeliverySerializer(_find(webhook_id, delivery_id)).data)
+        return Response(shown_delivery(webhook_id, delivery_id))
 
 
 class WebhookDeliveryAgain(ApiView):
@@ -83,12 +85,28 @@ class WebhookDeliveryAgain(ApiView):
 
     access = {"POST": Access(Scope.ADMIN, "monitoring.change_webhookdelivery")}
     takes_no_body = True
+    no_key = ""
 
-    @extend_schema(operation_id="send_webhook_again", request=None, responses={202: WebhookDeliverySerializer})
+    @extend_schema(
+        operation_id="send_webhook_again",
+        request=None,
+        responses={202: WebhookDeliverySerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
     def post(self, request: Request, webhook_id: int, delivery_id: int) -> Response:
         """Send a delivery again, under the same id, within a minute."""
-        send_again(delivery=_find(webhook_id, delivery_id))
-        return Response(WebhookDeliverySerializer(_find(webhook_id, delivery_id)).data, status=202)
+        work = partial(_send, _find(webhook_id, delivery_id))
+        return once(request, work, partial(shown_delivery, webhook_id))
+
+
+def shown_delivery(webhook_id: int, delivery_id: int) -> Any:
+    """Return a delivery as it is sent."""
+    return WebhookDeliverySerializer(_find(webhook_id, delivery_id)).data
+
+
+def _send(delivery: WebhookDelivery) -> Done:
+    send_again(delivery=delivery)
+    return Done(delivery.pk, status=202)
 
 
 def _find(webhook_id: int, delivery_id: int) -> WebhookDelivery:

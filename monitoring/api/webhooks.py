@@ -1,5 +1,6 @@
 """Webhooks: made, changed, tested, given a new secret."""
 
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponseBase
@@ -11,9 +12,10 @@ from rest_framework.response import Response
 
 from chat.api.access import Access
 from chat.api.etags import tagged
+from chat.api.idempotency import IDEMPOTENCY_KEY, Done, once
 from chat.api.view import NOTHING, ApiView, checked
 from chat.models.api import Scope
-from monitoring.api.webhook_deliveries import WebhookDeliverySerializer
+from monitoring.api.webhook_deliveries import WebhookDeliverySerializer, shown_delivery
 from monitoring.models import Webhook
 from monitoring.models.webhooks import Event
 from monitoring.webhooks.managing import (
@@ -102,6 +104,10 @@ class Webhooks(ApiView):
         "GET": Access(Scope.ADMIN, "monitoring.view_webhook"),
         "POST": Access(Scope.ADMIN, "monitoring.add_webhook"),
     }
+    no_key = (
+        "the reply holds a secret, and no secret is kept. If it is lost, find the webhook by its name and make a new"
+        " secret; the same name is not taken twice."
+    )
     has_etag = True
     parameters = NOTHING
 
@@ -112,8 +118,8 @@ class Webhooks(ApiView):
 
     @extend_schema(operation_id="make_webhook", request=WebhookFieldsSerializer, responses={201: MadeWebhookSerializer})
     def post(self, request: Request) -> Response:
-        """Make a webhook; the reply holds its secret, which cannot be read again. There is no Idempotency-Key here, as
-        it would keep the secret; a second request with the same name is refused."""
+        """Make a webhook; the reply holds its secret, which cannot be read again. It takes no Idempotency-Key, which
+        would keep the secret; a second request with the same name is refused."""
         webhook, secret = make_webhook(by=request.user, **checked(WebhookFieldsSerializer, request.data))
         return Response(_shown(webhook.pk) | {"secret": secret}, status=201)
 
@@ -152,12 +158,19 @@ class WebhookTest(ApiView):
 
     access = {"POST": Access(Scope.ADMIN, "monitoring.change_webhook")}
     takes_no_body = True
+    no_key = ""
 
-    @extend_schema(operation_id="test_webhook", request=None, responses={201: WebhookDeliverySerializer})
+    @extend_schema(
+        operation_id="test_webhook",
+        request=None,
+        responses={201: WebhookDeliverySerializer},
+        parameters=[IDEMPOTENCY_KEY],
+    )
     def post(self, request: Request, webhook_id: int) -> Response:
         """Send a test event at once, and reply with what came back, within 10 seconds."""
-        delivery = send_test(webhook=get_object_or_404(Webhook, pk=webhook_id), by=request.user)
-        return Response(WebhookDeliverySerializer(delivery).data, status=201)
+        webhook = get_object_or_404(Webhook, pk=webhook_id)
+        work = partial(_test, webhook, request.user)
+        return once(request, work, partial(shown_delivery, webhook_id))
 
 
 class WebhookSecret(ApiView):
@@ -165,12 +178,17 @@ class WebhookSecret(ApiView):
 
     access = {"POST": Access(Scope.ADMIN, "monitoring.change_webhook")}
     takes_no_body = True
+    no_key = "the reply is a secret, and no secret is kept. If it is lost, make another."
 
     @extend_schema(operation_id="rotate_webhook_secret", request=None, responses={201: WebhookSecretSerializer})
     def post(self, request: Request, webhook_id: int) -> Response:
         """Make a new secret; for 24 hours requests are signed by the old one too."""
         secret = rotate_secret(webhook=get_object_or_404(Webhook, pk=webhook_id))
         return Response({"secret": secret}, status=201)
+
+
+def _test(webhook: Webhook, user: Any) -> Done:
+    return Done(send_test(webhook=webhook, by=user).pk)
 
 
 def _shown(webhook_id: int) -> Any:
