@@ -42,6 +42,19 @@ def receiver():
         ("https://[::ffff:10.0.0.7]/", "no public address"),
         ("https://[64:ff9b::a00:7]/", "no public address"),
         ("https://[2002:a00:7::]/", "no public address"),
+        ("https://[fec0::1]/", "no public address"),  # site-local
+        ("https://[fd00:ec2::254]/", "no public address"),
+        ("https://[64:ff9b:1::a00:1]/", "no public address"),  # NAT64 of one's own network
+        ("https://[::10.0.0.1]/", "no public address"),
+        ("https://[::93.184.215.14]/", "no public address"),
+        ("https://[::ffff:0:10.0.0.1]/", "no public address"),
+        ("https://[2001:0:a00:1::]/", "no public address"),  # Teredo: server and client
+        ("https://[2001:0:4136:e378:0:0:a247:28f1]/", "no public address"),
+        ("https://[2606:4700::5efe:10.0.0.1]/", "no public address"),  # ISATAP
+        ("https://[2606:4700::200:5efe:10.0.0.1]/", "no public address"),
+        ("https://[fe80::5efe:93.184.215.14]/", "no public address"),
+        ("https://[ff0e::1]/", "no public address"),
+        ("https://[4000::1]/", "no public address"),
         ("https://0.0.0.0/", "no public address"),
         ("https://224.0.0.1/", "no public address"),
     ],
@@ -61,6 +74,18 @@ def test_public_address_by_https_may_be_called():
     target = read_url("https://93.184.215.14/hooks?team=1")
 
     assert (target.port, target.path, target.authority) == (443, "/hooks?team=1", "93.184.215.14")
+
+
+@pytest.mark.parametrize("number", ["2606:4700::6810:84e5", "64:ff9b::5db8:d70e", "2002:5db8:d70e::1"])
+def test_public_address_of_ipv6_may_be_called(number):
+    assert read_url(f"https://[{number}]/").host == number
+
+
+def test_address_of_ipv6_that_is_named_may_be_called(settings):
+    settings.WEBHOOK_NETWORKS = (ip_network("fec0::/10"), ip_network("64:ff9b:1::/48"))
+
+    for number in ("fec0::1", "64:ff9b:1::a00:1"):
+        check(read_url("https://example.com/"), ip_address(number))
 
 
 def test_name_that_leads_into_the_network_is_refused_when_it_is_called(receiver, settings):

@@ -20,6 +20,11 @@ Address = IPv4Address | IPv6Address
 PORTS = {"https": 443, "http": 80}
 # Networks whose addresses carry one of IPv4: NAT64 (RFC 6052).
 NAT64 = IPv6Network("64:ff9b::/96")
+# All that is given out for the public (RFC 4291, IANA). Outside of it are site-local addresses (fec0::/10), and those
+# that carry one of IPv4 within a network: ::/96, ::ffff:0:0:0/96, NAT64 of one's own (64:ff9b:1::/48, RFC 8215).
+PUBLIC_IPV6 = IPv6Network("2000::/3")
+# The middle of an address that a tunnel leads to the one of IPv4 behind it (ISATAP, RFC 5214), but for one bit.
+ISATAP, ISATAP_MASK = 0x5EFE, 0xFDFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ def check(target: Target, address: Address) -> None:
     real = _carried(address)
     if any(real in network for network in settings.WEBHOOK_NETWORKS):
         return
-    if not real.is_global or real.is_multicast:
+    if not _is_public(real):
         raise WebhookError(
             f"{target.host} is at {address}, which is no public address. RAGSITE_WEBHOOK_NETWORKS says which networks"
             " of your own may be called."
@@ -106,5 +111,13 @@ def _carried(address: Address) -> Address:
         return address
     if address in NAT64:
         return IPv4Address(int(address) & 0xFFFFFFFF)
-    teredo = address.teredo
-    return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None) or address
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _is_public(address: Address) -> bool:
+    """Whether an address is anybody's in the internet. Teredo's (2001::/32) are not: they are two of IPv4 in one."""
+    if not address.is_global or address.is_multicast:
+        return False
+    if isinstance(address, IPv4Address):
+        return True
+    return address in PUBLIC_IPV6 and (int(address) >> 32) & ISATAP_MASK != ISATAP
