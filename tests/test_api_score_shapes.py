@@ -260,6 +260,20 @@ def test_where_trace_and_span_name_two_turns_the_trace_counts_and_the_span_is_na
     assert Score.objects.get().turn == first
 
 
+@pytest.mark.parametrize("depth", [100, 500, 800])
+@pytest.mark.parametrize("place", ["metadata", "name"])
+def test_row_that_is_nested_deeply_costs_itself_alone(alice, depth, place):
+    turn = own_turn(alice)
+    row = f'{{"traceId": "{turn.pk}", "name": "fine", "value": 1}}'
+    deep = row[:-1] + f', "{place}": {{"a": {"[" * depth}{"]" * depth}}}}}'
+    client = api_client(alice)
+
+    response = client.post(f"{SCORES}import/?shape=langfuse", f"[{deep}, {row}]", content_type="application/json")
+
+    assert (response.status_code, response.json()["stored"]) == (207, 1)
+    assert "more than 100 objects and lists are in each other" in response.json()["results"][0]["error"]
+
+
 @pytest.mark.parametrize("shape", ["langfuse", "phoenix"])
 def test_rows_that_an_import_once_took_unseen_do_not_break_the_export(alice, staff, shape):
     for details, traceparent in ((["Thirty"], "?"), ("Thirty", "a-b-c"), ({"metadata": [1]}, "")):

@@ -64,7 +64,9 @@ def test_score_that_cannot_be_names_the_field(alice, body, field):
     assert [error["field"] for error in assert_problem(response, 400, "invalid")["errors"]] == [field]
 
 
-@pytest.mark.parametrize("metadata", [{"a": "\x00"}, {"a": "\ud800"}, {"a": "x" * 20_000}])
+@pytest.mark.parametrize(
+    "metadata", [{"a": "\x00"}, {"a": "\ud800"}, {"a": "x" * 20_000}, {"a": json.loads("[" * 100 + "]" * 100)}]
+)
 def test_metadata_that_cannot_be_stored_is_refused(alice, metadata):
     body = json.dumps({"turn": own_turn(alice).pk, "name": "x", "value": 1, "metadata": metadata})
 

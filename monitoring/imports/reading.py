@@ -12,6 +12,7 @@ from monitoring.exceptions import ImportTurnsError
 ROWS_AT_ONCE = 500
 LINE_MAX_BYTES = 64 * 2**20
 MOST_DEPTH = 100  # of objects and lists in each other; what reads them needs room on the stack for each
+TOO_DEEP = f"more than {MOST_DEPTH} objects and lists are in each other"
 HEAD_BYTES = 2**16  # which tell what a file is
 BEGIN_SHOWN = 60
 
@@ -117,17 +118,23 @@ def _json_line(number: int, size: int, text: bytes) -> Line:
 
 def read_json(text: str | bytes) -> Any:
     """Return what JSON says. Raises ValueError for what is none, or too deep in itself to be worked with."""
-    too_deep = f"more than {MOST_DEPTH} objects and lists are in each other"
     try:
         value = json.loads(text, parse_constant=_no_constant)
     except RecursionError as error:
-        raise ValueError(too_deep) from error
+        raise ValueError(TOO_DEEP) from error
+    if is_too_deep(value):
+        raise ValueError(TOO_DEEP)
+    return value
+
+
+def is_too_deep(value: Any) -> bool:
+    """Whether what JSON said has more objects and lists in each other than is taken."""
     level = [value]
     for _ in range(MOST_DEPTH):
         level = [inner for one in level for inner in _inside(one)]
         if not level:
-            return value
-    raise ValueError(too_deep)
+            return False
+    return True
 
 
 def _inside(value: Any) -> Iterable[Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitoring.exceptions import ScoreError
+from monitoring.imports.reading import TOO_DEEP, is_too_deep
 from monitoring.scoring.shapes import SHAPES, Read
 from monitoring.scoring.writing import write_scores
 
@@ -41,6 +42,8 @@ def import_scores(*, rows: Sequence[Any], shape: str, author: Any) -> list[RowRe
 def _read(row: Any, shape: str) -> Read | ScoreError:
     if not isinstance(row, Mapping):
         return ScoreError("A score is an object.")
+    if is_too_deep(row):
+        return ScoreError(f"It cannot be stored: {TOO_DEEP}.")
     try:
         return SHAPES[shape].read(row)
     except ScoreError as error:

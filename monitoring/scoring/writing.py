@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from chat.models import Turn
 from monitoring.exceptions import ScoreError
+from monitoring.imports.reading import TOO_DEEP, is_too_deep
 from monitoring.models import Score
 from monitoring.models.scores import FALSE, TRUE
 from monitoring.scoring.access import last_turns_to_score, turns_to_score
@@ -137,6 +138,8 @@ def check_draft(draft: ScoreDraft) -> None:
         raise ScoreError("Say what is scored: a turn, or a conversation as a whole.")
     if not draft.name.strip():
         raise ScoreError("Name the score, such as groundedness.")
+    if is_too_deep(draft.metadata):
+        raise ScoreError(f"The metadata cannot be stored: {TOO_DEEP}.")
     for what, text, most in (
         ("name", draft.name, NAME_CHARS),
         ("label", draft.label, LABEL_CHARS),
