@@ -180,6 +180,7 @@ def test_reviewed_turn_is_added_once_under_its_key(reviewer):
     added = [client.post(address, {}, format="json", headers={"Idempotency-Key": "key-1"}) for _ in range(2)]
 
     assert [response.status_code for response in added] == [201, 201]
+    assert added[1]["Idempotent-Replayed"] == "true"
     assert added[0].json() == added[1].json()
     assert DatasetItem.objects.count() == 1
 

@@ -66,7 +66,9 @@ def once(request: Request, work: Callable[[], Done], show: Callable[[Any], Any])
     try:
         data = show(done.made)
     except Http404 as error:
-        raise (GoneError() if done.is_replayed else error) from error
+        if done.is_replayed:
+            raise GoneError from error
+        raise
     return Response(data, status=done.status, headers=REPLAYED if done.is_replayed else None)
 
 

@@ -1,5 +1,5 @@
-"""What the API stores of its own: tokens, how many requests a user sent this minute, and replies that a repeated
-request gets again."""
+"""What the API stores of its own: tokens, how many requests a user sent this minute, and what a request made that may
+be sent again."""
 
 from typing import Any
 
@@ -85,13 +85,13 @@ class KeptReplyQuerySet(models.QuerySet["KeptReply"]):
 
 
 class KeptReply(models.Model):
-    """The reply to a request that carried an `Idempotency-Key`: the same request, sent again, gets it again."""
+    """What a request that carried an `Idempotency-Key` made: the same request, sent again, is replied to with that."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
     key = models.CharField(max_length=200)
     request_sha256 = models.CharField(max_length=64, help_text="Of method, address and body.")
     status = models.PositiveSmallIntegerField(null=True, help_text="Empty: it is being worked on.")
-    body = models.JSONField(null=True)
+    body = models.JSONField(null=True)  # ids of what was made, never texts: they would outlive their deletion
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = KeptReplyQuerySet.as_manager()

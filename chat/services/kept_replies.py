@@ -1,4 +1,4 @@
-"""Replies that are kept, so that a request that is sent again with its `Idempotency-Key` is not done again. Keys are a
+"""What requests with an `Idempotency-Key` made, kept so that one that is sent again is not done again. Keys are a
 user's own."""
 
 from collections.abc import Iterator
