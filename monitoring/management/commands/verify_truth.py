@@ -60,7 +60,10 @@ class Command(BaseCommand):
         checked = [one.is_ok for some in (figures, decided, found) for one in some]
         if not all(checked):
             raise CommandError(f"{checked.count(False)} of {len(checked)} are off.{why_off(truth, origin=origin)}")
-        self.stdout.write(self.style.SUCCESS(f"All {len(figures)} figures and {len(found)} incidents are as planted."))
+        hidden = sum(one.raised_at is None for one in found)
+        few = f" Of the incidents {hidden} show too little to be found; a larger world shows more." if hidden else ""
+        planted = f"All {len(figures)} figures and {len(found)} incidents are as planted."
+        self.stdout.write(self.style.SUCCESS(planted + few))
 
 
 def _figures_table(figures: list[Checked], *, show_all: bool) -> str:

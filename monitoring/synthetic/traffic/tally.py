@@ -9,6 +9,7 @@ from monitoring.synthetic.traffic.arrays import Floats, Ints
 from monitoring.synthetic.traffic.call_counts import call_counts, call_times
 from monitoring.synthetic.traffic.counted import Counted, Drawn, counted, drawn
 from monitoring.synthetic.traffic.drawing import Block
+from monitoring.synthetic.traffic.evidence import Evidence
 from monitoring.synthetic.traffic.groups import ALL, MODEL, Grouping, Groups
 from monitoring.synthetic.traffic.writing import Writing
 
@@ -48,12 +49,15 @@ class Tally:
     latencies: dict[Cell, Ints] = field(default_factory=dict)
     last_call: float = 0.0
     writing: Writing | None = None
+    evidence: Evidence | None = None
     _groups: Groups | None = None
 
     def add(self, writing: Writing, block: Block) -> None:
         """Count a block."""
         self.writing = writing
         self._groups = self._groups or Groups(writing)
+        self.evidence = self.evidence or Evidence(writing.world)
+        self.evidence.add(block)
         figures, chances = list(counted(block)), list(drawn(block))
         for group in self._groups.of(block):
             for one in figures:

@@ -19,14 +19,15 @@ from chat.models.conversation import Origin
 from monitoring.exceptions import TrafficError
 from monitoring.synthetic.traffic import profiles
 from monitoring.synthetic.traffic.dividing import KPI
+from monitoring.synthetic.traffic.evidence import Evidence
 from monitoring.synthetic.traffic.groups import CONFIG
-from monitoring.synthetic.traffic.incidents import ALERTS
+from monitoring.synthetic.traffic.incidents import ALERTS, Incident
 from monitoring.synthetic.traffic.prices import COST_SCALE
 from monitoring.synthetic.traffic.reactions import thumbs_up_of
 from monitoring.synthetic.traffic.tally import Cell, Chance, Tally, quantile
 from monitoring.synthetic.traffic.writing import Writing
 
-VERSION = 2
+VERSION = 3
 CHANCE = 0.01  # that a figure of a file is off though all is right
 QUANTILES = {"p50_seconds": 0.5, "p95_seconds": 0.95}
 QUANTILE_OFF = 0.055  # what a histogram may be off, and a step of ours
@@ -37,14 +38,14 @@ CERTAIN = 6.5
 MANY_USERS = 1000
 _FIGURE_KEYS = {"report", "figure", "by", "key", "name", "source", "kind", "planted", "low", "high", "realised", "n"}
 _EXPERIMENT_KEYS = {"id", "effect", "verdict"}
-_INCIDENT_KEYS = {"kind", "begin", "end", "alert", "may_also_raise"}
+_INCIDENT_KEYS = {"kind", "begin", "end", "alert", "may_also_raise", "observations", "takes"}
 _QUANTILE_MIN = 200  # of fewer, neighbouring values are further apart than that
 
 
 def truth_of(tally: Tally) -> dict[str, Any]:
     """Return all that was planted in a world, and what came of it."""
     writing = tally.writing
-    if writing is None:
+    if writing is None or tally.evidence is None:
         raise TrafficError("Nothing was counted.")
     world = writing.world
     arguments = world.arguments
@@ -68,10 +69,19 @@ def truth_of(tally: Tally) -> dict[str, Any]:
         "planted": _planted(writing),
         "experiments": list(_experiments(tally)),
         "figures": figures,
-        "incidents": [
-            {**incident.as_dict(), "alert": ALERTS[incident.kind][0], "may_also_raise": list(ALERTS[incident.kind][1:])}
-            for incident in world.incidents
-        ],
+        "incidents": [_incident(incident, tally.evidence) for incident in world.incidents],
+    }
+
+
+def _incident(incident: Incident, evidence: Evidence) -> dict[str, Any]:
+    alert, *others = ALERTS[incident.kind]
+    seen = evidence.of(incident)
+    return {
+        **incident.as_dict(),
+        "alert": alert,
+        "may_also_raise": others,
+        "observations": seen.n,
+        "takes": seen.takes,
     }
 
 

@@ -145,8 +145,16 @@ def _found(incidents: Iterable[Mapping[str, Any]], raised: Mapping[str, list[tup
     for incident in incidents:
         begin, end = _ends(incident)
         during = [(at, detail) for at, detail in raised.get(incident["alert"], []) if begin < at <= end + HOUR]
-        at, detail = during[0] if during else (None, "")
-        yield Found(incident["kind"], incident["alert"], begin, at, at is not None, detail)
+        at, detail = during[0] if during else (None, _too_few(incident))
+        yield Found(incident["kind"], incident["alert"], begin, at, at is not None or bool(detail), detail)
+
+
+def _too_few(incident: Mapping[str, Any]) -> str:
+    """Return why an incident need not be found; empty where it must."""
+    n, takes = incident["observations"], incident["takes"]
+    if takes is None:
+        return f"too little to be found, or to compare with: {n} observations"
+    return f"too few to be found: {n}, the rule takes {takes}" if n < takes else ""
 
 
 def _false_alarms(
