@@ -206,6 +206,7 @@ def test_shape_of_a_phoenix_span_is_read():
         ({"contexts": [{"page": 1}]}, "context 1 is neither a text"),
         ({"input_tokens": -1}, "calls.0.input_tokens is -1"),
         ({"input_tokens": 10**400}, "calls.0.input_tokens is 1000000"),
+        ({"input_tokens": [100], "cost_usd": None}, "calls.0.input_tokens is not a whole number: [100]"),
         ({"cost_usd": -1}, "cost_usd is -1.00000000; at least 0"),
         ({"cost_usd": 1e300}, "cost_usd is no amount of dollars below 1,000,000: 1e+300"),
         ({"asked_at": "9999-12-31T23:59:59Z"}, "years from 1970 to 2200 are possible"),

@@ -168,7 +168,7 @@ class TraceReader:
     def _calls(self, line: Mapping[str, Any], model: str, cost: Any, seconds: float | None) -> list[Record]:
         """Return the call of the model, where its tokens or its cost are known, and how long it took."""
         tokens = {name: self._fields.value(line, name) for name in ("input_tokens", "output_tokens")}
-        if seconds is None or (cost is None and set(tokens.values()) == {None}):
+        if seconds is None or (cost is None and all(count is None for count in tokens.values())):
             return []
         return [{"purpose": "answer", "model": model, "cost_usd": cost, "duration_seconds": seconds, **tokens}]
 
