@@ -1,4 +1,5 @@
-"""Figures by steps are true where midnight is there twice, in zones off the full hour, and for steps of any length."""
+"""Figures by steps are true in every zone and for steps of any length; costs of which nothing is known are unknown, coverage
+counts votes on answers alone, and similarity says what it rests on."""
 
 from pathlib import Path
 
