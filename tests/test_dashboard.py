@@ -275,7 +275,7 @@ def test_cost_of_calls_that_are_all_of_unknown_cost_is_unknown(root):
 
     value, words, _ = tile(html, "cost")
     assert value == NOTHING
-    assert "1 calls of unknown cost not in it" in words
+    assert words == "Cost – 1 calls of models 1 calls of unknown cost"  # noqa: RUF001 # a dash
     assert "No call of known cost in this time." in html
 
 
