@@ -13,7 +13,7 @@ from monitoring.dashboard.panels import PANELS
 from monitoring.dashboard.words import NOTHING
 from monitoring.models import JudgeVersion, Score
 from tests.dashboard_world import DAY, NOON, ask, listed, named, part, points, tile, world
-from tests.factories import make_call, make_collection, make_config
+from tests.factories import make_call, make_collection, make_config, make_conversation
 from tests.quality_rows import make_verdict, make_version
 
 pytestmark = pytest.mark.django_db
@@ -290,6 +290,22 @@ def test_each_chart_is_a_table_and_a_file_too(root):
         assert rows[48]["from"] == "2026-03-02T12:00:00Z"
         table = root.get(reverse("dashboard:table", args=[key]), DAY).content.decode()
         assert table.count("<tr>") == 97
+
+
+def test_each_row_of_a_table_leads_to_its_turns(root):
+    """Those of no chosen collection and of no model too."""
+    world()
+    ask(model="", conversation=make_conversation())
+
+    html = part(root, "tables", **DAY)
+
+    found = re.findall(r'<th scope="row"><a [^>]*href="(/admin/chat/turn/[^"]*)">([^<]*)</a>', html)
+    assert {name: listed(root, url.replace("&amp;", "&")) for url, name in found if "config=" not in url} == {
+        "Handbook": 12,
+        "all collections": 1,
+        "offline/extractive": 12,
+        "(none)": 1,
+    }
 
 
 def test_a_file_leaves_the_unknown_empty(root):

@@ -17,7 +17,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from chat.models import Collection, Conversation, PipelineConfig, Turn
 from chat.models.conversation import Origin
-from chat.services.turn_choices import NO_COLLECTION, OUTCOMES, VOTES, read_time
+from chat.services.turn_choices import NO_COLLECTION, NO_MODEL, OUTCOMES, VOTES, read_time
 
 
 class ChoiceFilter(DropdownFilter):
@@ -93,11 +93,13 @@ class ModelFilter(ChoiceFilter):
     problem = ""  # a name that no turn has is no mistake
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
-        names = sorted({*Turn.objects.model_names(), *filter(None, [self.value()])})
-        return [(name, name) for name in names]
+        names = {name or NO_MODEL for name in Turn.objects.model_names()}
+        return [(name, name) for name in sorted(names | set(filter(None, [self.value()])))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(model=self.value()) if self.value() else queryset
+        if not self.value():
+            return queryset
+        return queryset.filter(model="" if self.value() == NO_MODEL else self.value())
 
 
 class OutcomeFilter(ChoiceFilter):

@@ -18,6 +18,7 @@ OUTCOMES = {
     "unfinished": ("not finished", Q(status__in=[Turn.Status.PENDING, Turn.Status.STREAMING])),
 }
 NO_COLLECTION = "0"  # as the reports name it
+NO_MODEL = "(none)"  # of what another system answered, which did not say
 # A time beyond them is a mistake, and next to the first or the last of all years no zone can show it.
 YEARS = range(1970, 2201)
 POSSIBLE_YEARS = f"years from {YEARS[0]} to {YEARS[-1]} are possible"

@@ -150,7 +150,8 @@ def _nothing(reader: Reader, now: datetime) -> dict[str, Any]:
 def _chosen(request: HttpRequest, choice: Choice) -> dict[str, Any]:
     """Return what the pickers offer, and which of it is chosen."""
     period, viewer_zone = choice.period, zone_of(request).key
-    models = [row["key"] for row in Reader(choice.for_origin(choice.origin)).rows("turns", by="model")]
+    rows = Reader(choice.for_origin(choice.origin)).rows("turns", by="model")
+    models = [row["key"] for row in rows if row["key"]]
     return {
         "ranges": [(name, RANGE_NAMES[name], choice.query(range_name=name), name == period.name) for name in RANGES],
         "is_own": period.name == OWN,

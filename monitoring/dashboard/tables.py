@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from chat.services.turn_choices import NO_MODEL
 from monitoring.dashboard.changes import Measured
 from monitoring.dashboard.judged import busiest_judge, rows_of_judge
 from monitoring.dashboard.panels import PURPOSES, criterion_title
@@ -65,7 +66,7 @@ def group_table(reader: Reader, group: Group) -> GroupTable:
     rows = []
     for row in turns[:MOST_ROWS]:
         key = row["key"]
-        chosen = {group: "none" if key == "0" else key}  # 0: no collection was chosen, so that all were searched
+        chosen = {group: key or NO_MODEL}
         url = reader.choice.turns_url(**chosen)
         cells = (
             Cell(written(row["turns"], "count"), url=url),
@@ -76,7 +77,7 @@ def group_table(reader: Reader, group: Group) -> GroupTable:
             _cost(costs.get(key)),
         )
         named = tuple(replace(cell, column=name) for cell, name in zip(cells, COLUMNS, strict=True))
-        rows.append(GroupRow(row["label"], url, 100 * row["turns"] / total, named))
+        rows.append(GroupRow(row["label"] or NO_MODEL, url, 100 * row["turns"] / total, named))
     return GroupTable(GROUPS[group], tuple(rows), max(len(turns) - MOST_ROWS, 0))
 
 
