@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, connections
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection, connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,12 +40,12 @@ def take_turns(lock: int, name: str = "") -> None:
 
 
 def is_away(error: Exception) -> bool:
-    """Whether the database could not be reached, or gave up: the same may succeed later. Other errors are about what it
-    was given, and come again."""
-    if not isinstance(error, OperationalError | InterfaceError):
+    """Whether the same may succeed later: the database could not be reached, gave up, or takes nothing just now, as
+    while another server takes over. Errors about what it was given come again."""
+    if isinstance(error, DataError | IntegrityError | UnicodeError):
         return False
     sqlstate = getattr(error.__cause__, "sqlstate", None) or ""
-    return not sqlstate.startswith(PROGRAM_LIMIT_CLASS)
+    return isinstance(error, DatabaseError | InterfaceError) and not sqlstate.startswith(PROGRAM_LIMIT_CLASS)
 
 
 def _run(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from asgiref.sync import async_to_sync
 from django.db import connections
@@ -295,10 +296,21 @@ async def _produce(running: _Running, process: _Process) -> None:
 async def _record(turn_id: int, status: str, result: AnswerResult, code: str, message: str) -> None:
     """Record how a turn ended. What the database refuses is left out, and then the turn has failed: its texts first, as
     what was paid counts for budgets, then all."""
-    for part in (result, result.without_texts(), AnswerResult.empty()):
+    parts: tuple[tuple[Literal["", "texts", "all"], AnswerResult], ...] = (
+        ("", result),
+        ("texts", result.without_texts()),
+        ("all", AnswerResult.empty()),
+    )
+    for left_out, part in parts:
         try:
             await in_database(
-                finish_turn, turn_id=turn_id, status=status, result=part, error_code=code, error_message=message
+                finish_turn,
+                turn_id=turn_id,
+                status=status,
+                result=part,
+                error_code=code,
+                error_message=message,
+                left_out=left_out,
             )
         except Exception as error:
             logger.exception("turn could not be recorded", extra={"turn_id": turn_id})

@@ -17,6 +17,7 @@ from chat.services.spending import recount
 from monitoring.dashboard.zones import ZONE_COOKIE
 from monitoring.models import CorrectedAnswer, Flag, JudgeVersion, Review, ReviewItem, Score
 from monitoring.reports import Filters, read, refresh
+from monitoring.scoring.writing import METADATA_DEPTH, ScoreDraft, write_score
 from tests.budgeted import make_budget
 from tests.exported import ASKED, export, lines_of, make_full_turns, remove_all
 from tests.factories import make_call, make_config, make_turn, make_user
@@ -276,6 +277,19 @@ def test_lines_that_are_no_json_are_named(tmp_path, capsys):
     assert "Line 2: it is no JSON object" in err
     assert "Line 3: it is not UTF-8" in err
     assert Turn.objects.count() == 3
+
+
+def test_metadata_as_deep_as_the_api_takes_it_comes_back(tmp_path):
+    (turn, *_) = make_full_turns()
+    metadata = json.loads("[" * (METADATA_DEPTH - 1) + "]" * (METADATA_DEPTH - 1))
+    draft = ScoreDraft(turn_id=turn.pk, name="deep", value=1.0, metadata={"a": metadata})
+    write_score(draft=draft, author=get_user_model().objects.create_superuser("sam"))
+    file = export(tmp_path / "turns.jsonl")
+    remove_all()
+
+    call_command("import_turns", str(file))
+
+    assert Score.objects.get(name="deep").details["metadata"] == {"a": metadata}
 
 
 def test_line_that_is_nested_deeply_costs_itself_alone(tmp_path, capsys):

@@ -6,7 +6,15 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import DataError, InterfaceError, OperationalError, connection
+from django.db import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.utils import timezone
 
 from chat import streaming
@@ -330,13 +338,41 @@ def test_answer_that_is_refused_at_its_end_fails_at_once(turn, fake_llm, refusin
     assert turn.calls.get().output_tokens > 0
 
 
+@pytest.fixture
+def database_without_calls(transactional_db):
+    """Let the database refuse the calls of one model."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE chat_llmcall ADD CONSTRAINT refused CHECK (model <> 'fake/slow')")
+        yield
+        cursor.execute("ALTER TABLE chat_llmcall DROP CONSTRAINT refused")
+
+
+def test_answer_whose_calls_are_refused_keeps_its_text_and_has_no_known_cost(alice, fake_llm, database_without_calls):
+    make_knowledge()
+    turn = start_conversation(user=alice, question="How is the pump started?", model="fake/slow")
+    fake_llm.enqueue(Reply("word " * 30, token_delay_seconds=0.05))
+
+    asyncio.run(read(turn.pk))
+
+    turn.refresh_from_db()
+    assert (turn.status, turn.answer[:9], turn.cost_usd) == ("FAILED", "word word", None)
+    assert not turn.calls.exists()
+
+
 def test_only_a_database_that_is_away_may_take_the_same_later():
-    assert [is_away(error) for error in (OperationalError(), InterfaceError(), DataError(), ValueError())] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    away, refused = (OperationalError(), InterfaceError()), (DataError(), IntegrityError(), ValueError())
+
+    assert [is_away(error) for error in (*away, *refused)] == [True, True, False, False, False]
+
+
+@pytest.mark.django_db
+def test_database_that_may_not_be_written_to_for_a_moment_is_away():
+    """As while another server takes over."""
+    with pytest.raises(InternalError) as refused, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL transaction_read_only = on")
+        cursor.execute("DELETE FROM chat_turn")
+
+    assert is_away(refused.value)
 
 
 def test_turn_of_a_dead_process_ends_for_its_readers(turn):

@@ -112,7 +112,8 @@ def key_of(request: Request) -> str:
 def _repeated(earlier: KeptReply, digest: str) -> Done:
     if earlier.request_sha256 != digest:
         raise UnprocessableError(
-            "This Idempotency-Key was used for another request; take a new one.", code="idempotency_key_reused"
+            "This Idempotency-Key was used for another request, or before this site was updated; take a new one.",
+            code="idempotency_key_reused",
         )
     if earlier.status is None:
         raise ConflictError("The first request with this Idempotency-Key is being worked on.", code="in_progress")

@@ -25,6 +25,7 @@ from chat.api.idempotency import IDEMPOTENCY_KEY, REPLAYED, Done, GoneError, don
 from chat.api.renderers import EventStreamRenderer, wants
 from chat.api.turn_fields import TurnRowSerializer, TurnSerializer, shown, turn_rows, whole_turns
 from chat.api.view import ApiView, asked, checked
+from chat.exceptions import BudgetUsedUpError, QuestionRefusedError
 from chat.models import Conversation, Turn
 from chat.models.api import Scope
 from chat.models.conversation import Origin
@@ -219,7 +220,8 @@ def _ask(user: Any, values: dict[str, Any]) -> Turn:
 
 
 def _again(user: Any, turn_id: int) -> Done:
-    """Return the turn that a request made earlier. One that failed is answered again, unless that was done already."""
+    """Return the turn that a request made earlier. One that failed is answered again, unless that was done already, or
+    cannot be, as the conversation went on."""
     turns = Turn.objects.visible_to(user)
     turn = turns.filter(pk=turn_id).first()
     if turn is None:
@@ -228,7 +230,12 @@ def _again(user: Any, turn_id: int) -> Done:
         in_its_place = turns.current().filter(conversation=turn.conversation_id, position=turn.position)
         turn = in_its_place.filter(question=turn.question).first() or turn
     if turn.may_retry:
-        return Done(regenerate(turn=turn, user=user, origin=Origin.API).pk)
+        try:
+            return Done(regenerate(turn=turn, user=user, origin=Origin.API).pk)
+        except BudgetUsedUpError:
+            raise
+        except QuestionRefusedError:
+            pass
     return Done(turn.pk, is_replayed=True)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -94,9 +94,11 @@ def finish_turn(
     result: AnswerResult,
     error_code: str = "",
     error_message: str = "",
+    left_out: Literal["", "texts", "all"] = "",
 ) -> bool:
     """Record all of a turn in one transaction; announce it after commit. False when the turn is not running any more
-    (it was swept as interrupted, or its account is gone): nothing is written then."""
+    (it was swept as interrupted, or its account is gone): nothing is written then. `left_out`: what the result lacks,
+    as it cannot be stored. The text that was saved stays, and without its calls nobody knows what the turn cost."""
     now = timezone.now()
     with transaction.atomic():
         turn = Turn.objects.select_for_update().filter(pk=turn_id, status=Turn.Status.STREAMING).first()
@@ -105,7 +107,7 @@ def finish_turn(
         # deleted while it was being answered: keep numbers only
         forget = Conversation.objects.filter(pk=turn.conversation_id, deleted_at__isnull=False).exists()
         turn.status = status
-        turn.answer = "" if forget else result.answer
+        turn.answer = "" if forget else turn.answer if left_out else result.answer
         turn.search_query = "" if forget else result.search_query
         turn.prompt_name, turn.prompt_sha256 = result.prompt_name, result.prompt_sha256
         turn.nothing_found = result.nothing_found if status == Turn.Status.DONE else None
@@ -121,7 +123,7 @@ def finish_turn(
         turn.context_seconds = result.times.context_seconds
         turn.first_token_seconds = result.times.first_token_seconds
         turn.total_seconds = result.times.total_seconds
-        turn.cost_usd = total_cost(result.calls)
+        turn.cost_usd = None if left_out == "all" else total_cost(result.calls)
         turn.finished_at = turn.heartbeat_at = now
         turn.save()
         Hit.objects.bulk_create(_hit_rows(turn, result, forget=forget))

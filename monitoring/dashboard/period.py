@@ -6,6 +6,7 @@ and do not overlap. Steps are those of the reports (SQL functions reports.step_o
 from the epoch, days begin at midnight of the viewer's zone, and several days count from Monday, 1 January 2001.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -54,6 +55,10 @@ class Period:
         ats = [step_of(self.since, self.step, self.zone)]
         while (following := self._following(ats[-1])) < self.until:
             ats.append(following)
+        return self.steps_at(ats)
+
+    def steps_at(self, ats: Sequence[datetime]) -> tuple[Step, ...]:
+        """Return the steps that the reports name so."""
         begins = [self.since, *(self._counted_from(at) for at in ats[1:])]
         begins = [begin for begin in begins if begin < self.until]
         return tuple(map(Step, ats, begins, [*begins[1:], self.until]))

@@ -1,13 +1,13 @@
 """The reports as the dashboard reads them: each once, however many figures rest on it."""
 
 from collections.abc import Callable
-from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from monitoring import reports
 from monitoring.dashboard.changes import Measured
 from monitoring.dashboard.choice import Choice
-from monitoring.dashboard.period import Step
+from monitoring.dashboard.period import DAY, Step
 
 Row = dict[str, Any]
 Steps = dict[Any, list[Row]]  # a row a step, by what it is grouped by
@@ -18,8 +18,16 @@ class Reader:
 
     def __init__(self, choice: Choice) -> None:
         self.choice = choice
-        self.steps: tuple[Step, ...] = choice.period.steps()
         self._read: dict[tuple[Any, ...], list[Row]] = {}
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of the period. When days begin is asked of the database, as its server may know newer rules of a
+        zone than Python does, or older ones: one query."""
+        period = self.choice.period
+        if period.step < DAY:
+            return period.steps()
+        return period.steps_at(reports.steps(self.choice.filters, period.step))
 
     def rows(
         self, report: str, *, before: bool = False, stepped: bool = False, by: str = "", measure: str = ""
@@ -40,21 +48,12 @@ class Reader:
         return row
 
     def by_step(self, report: str, *, by: str = "", measure: str = "", key: Callable[[Row], Any]) -> Steps:
-        """Return for each group of rows one row a step; an empty dictionary stands where there is none. ValueError for
-        two rows of one step, of which one would be lost."""
+        """Return for each group of rows one row a step; an empty dictionary stands where there is none."""
         places = {step.at: number for number, step in enumerate(self.steps)}
         found: Steps = {}
         for row in self.rows(report, stepped=True, by=by, measure=measure):
-            number = places[row["at"]] if row["at"] in places else self._nearest(row["at"])
-            line = found.setdefault(key(row), [{} for _ in self.steps])
-            if line[number]:
-                raise ValueError(f"{report} has two rows for the step at {self.steps[number].at}: also {row['at']}.")
-            line[number] = row
+            found.setdefault(key(row), [{} for _ in self.steps])[places[row["at"]]] = row
         return found
-
-    def _nearest(self, at: datetime) -> int:
-        """Return the step that is meant where the database server knows another rule of the time zone than Python."""
-        return min(range(len(self.steps)), key=lambda number: abs(self.steps[number].at - at))
 
     def each_step(self, report: str, *, measure: str = "") -> list[Row]:
         """Return one row a step of a report that is not grouped."""

@@ -12,7 +12,6 @@ from monitoring.exceptions import ImportTurnsError
 ROWS_AT_ONCE = 500
 LINE_MAX_BYTES = 64 * 2**20
 MOST_DEPTH = 100  # of objects and lists in each other; what reads them needs room on the stack for each
-TOO_DEEP = f"more than {MOST_DEPTH} objects and lists are in each other"
 HEAD_BYTES = 2**16  # which tell what a file is
 BEGIN_SHOWN = 60
 
@@ -121,20 +120,25 @@ def read_json(text: str | bytes) -> Any:
     try:
         value = json.loads(text, parse_constant=_no_constant)
     except RecursionError as error:
-        raise ValueError(TOO_DEEP) from error
+        raise ValueError(too_deep(MOST_DEPTH)) from error
     if is_too_deep(value):
-        raise ValueError(TOO_DEEP)
+        raise ValueError(too_deep(MOST_DEPTH))
     return value
 
 
-def is_too_deep(value: Any) -> bool:
-    """Whether what JSON said has more objects and lists in each other than is taken."""
+def is_too_deep(value: Any, most: int = MOST_DEPTH) -> bool:
+    """Whether what JSON said has more objects and lists in each other than are taken."""
     level = [value]
-    for _ in range(MOST_DEPTH):
+    for _ in range(most):
         level = [inner for one in level for inner in _inside(one)]
         if not level:
             return False
     return True
+
+
+def too_deep(most: int) -> str:
+    """Return what is wrong with such a value."""
+    return f"more than {most} objects and lists are in each other"
 
 
 def _inside(value: Any) -> Iterable[Any]:

@@ -7,8 +7,8 @@ says what each figure means.
 """
 
 from monitoring.reports.filters import Filters
-from monitoring.reports.reading import read
+from monitoring.reports.reading import read, steps
 from monitoring.reports.registry import REPORTS, Column, Report
 from monitoring.reports.upkeep import refresh
 
-__all__ = ["REPORTS", "Column", "Filters", "Report", "read", "refresh"]
+__all__ = ["REPORTS", "Column", "Filters", "Report", "read", "refresh", "steps"]

@@ -1,6 +1,6 @@
 """Reading figures: one report is one query."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -16,6 +16,12 @@ SELECT *
                       model => %(model)s, zone => %(zone)s{extras})
 """
 NOW_SQL = "SELECT * FROM reports.{name}()"
+# The steps of the figures, as they name them.
+STEPS_SQL = """
+SELECT reports.begin_of(at, %(step_seconds)s, %(zone)s)
+  FROM reports.steps(%(since)s, %(until)s, %(step_seconds)s, %(zone)s, '') AS step (at)
+ ORDER BY 1
+"""
 RANGE_SQL = "SELECT * FROM reports.{name}(since => %(since)s, until => %(until)s)"
 
 
@@ -52,6 +58,19 @@ def read(
         cursor.execute(sql.SQL(statement).format(name=sql.Identifier(name), extras=named), values)
         columns = [column.name for column in cursor.description]
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+def steps(filters: Filters, step: timedelta) -> list[datetime]:
+    """Return by which times the rows of a report name the steps of a range. One query."""
+    values: dict[str, Any] = {
+        "since": filters.since,
+        "until": filters.until,
+        "step_seconds": round(step.total_seconds()),
+        "zone": filters.zone,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(STEPS_SQL, values)
+        return [at for (at,) in cursor.fetchall()]
 
 
 def _check(report: Report, by: str, step: timedelta | None, extras: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitoring.exceptions import ScoreError
-from monitoring.imports.reading import TOO_DEEP, is_too_deep
+from monitoring.imports.reading import MOST_DEPTH, is_too_deep, too_deep
 from monitoring.scoring.shapes import SHAPES, Read
 from monitoring.scoring.writing import write_scores
 
@@ -43,7 +43,7 @@ def _read(row: Any, shape: str) -> Read | ScoreError:
     if not isinstance(row, Mapping):
         return ScoreError("A score is an object.")
     if is_too_deep(row):
-        return ScoreError(f"It cannot be stored: {TOO_DEEP}.")
+        return ScoreError(f"It cannot be stored: {too_deep(MOST_DEPTH)}.")
     try:
         return SHAPES[shape].read(row)
     except ScoreError as error:

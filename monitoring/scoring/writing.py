@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from chat.models import Turn
 from monitoring.exceptions import ScoreError
-from monitoring.imports.reading import TOO_DEEP, is_too_deep
+from monitoring.imports.reading import MOST_DEPTH, is_too_deep, too_deep
 from monitoring.models import Score
 from monitoring.models.scores import FALSE, TRUE
 from monitoring.scoring.access import last_turns_to_score, turns_to_score
@@ -28,6 +28,8 @@ from monitoring.signals import scores_written
 Annotator = Score.Annotator
 Key = tuple[UUID | int | None, str, str]  # of an author's score: of what, name, identifier
 SAID = ("turn", "value", "label", "explanation", "annotator_kind", "details", "updated_at")
+# In a line of an export there are some more around it.
+METADATA_DEPTH = MOST_DEPTH - 10
 NAME_CHARS, LABEL_CHARS, IDENTIFIER_CHARS, EXPLANATION_CHARS, METADATA_CHARS = 60, 40, 100, 10_000, 10_000
 
 
@@ -138,8 +140,8 @@ def check_draft(draft: ScoreDraft) -> None:
         raise ScoreError("Say what is scored: a turn, or a conversation as a whole.")
     if not draft.name.strip():
         raise ScoreError("Name the score, such as groundedness.")
-    if is_too_deep(draft.metadata):
-        raise ScoreError(f"The metadata cannot be stored: {TOO_DEEP}.")
+    if is_too_deep(draft.metadata, METADATA_DEPTH):
+        raise ScoreError(f"The metadata cannot be stored: {too_deep(METADATA_DEPTH)}.")
     for what, text, most in (
         ("name", draft.name, NAME_CHARS),
         ("label", draft.label, LABEL_CHARS),
