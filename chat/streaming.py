@@ -8,28 +8,22 @@ answers in one statement, which is also their heartbeat and tells which of them 
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from asgiref.sync import async_to_sync
 from django.db import connections
 
-from chat.database import in_database, is_away
+from chat.database import in_database
 from chat.exceptions import ChatError
 from chat.log_context import work_on_turn
 from chat.models import Turn
 from chat.rag import pipeline
 from chat.rag.config import AnswerResult
+from chat.recording import INTERNAL, NOT_STORED, record_end, save_texts
 from chat.services.answering import prepare
-from chat.services.turns import (
-    claim_turn,
-    finish_turn,
-    interrupt_turn,
-    save_progress,
-    sweep_interrupted,
-)
+from chat.services.turns import claim_turn, interrupt_turn, sweep_interrupted
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +37,6 @@ QUIET_SECONDS = 15.0  # proxies close a silent line, often after 30 to 60 s
 COLLECT_FROM_ANSWERS = 20
 COLLECT_SECONDS_PER_ANSWER, COLLECT_SECONDS_PER_WAITING = 0.003, 0.02
 COLLECT_MAX_SECONDS, COLLECT_MAX_SECONDS_WHILE_OTHERS_WAIT = 0.4, 1.0
-
-# Of a turn that failed for a reason which is none of its user's.
-INTERNAL = "internal"
-NOT_STORED = "The answer cannot be stored; the error is in the server's log. Try again, or choose another model."
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,39 +276,11 @@ async def _produce(running: _Running, process: _Process) -> None:
         message = "Something went wrong on the server; the error is in its log. Try again."
     running.finishing = True
     try:
-        await _record(running.turn_id, status, run.result() if run else AnswerResult.empty(), code, message)
+        await record_end(running.turn_id, status, run.result() if run else AnswerResult.empty(), code, message)
     finally:
         process.running.pop(running.turn_id, None)
         running.ended = True
         running.notify()
-
-
-async def _record(turn_id: int, status: str, result: AnswerResult, code: str, message: str) -> None:
-    """Record how a turn ended. What the database refuses is left out, and then the turn has failed: its texts first, as
-    what was paid counts for budgets, then all."""
-    parts: tuple[tuple[Literal["", "texts", "all"], AnswerResult], ...] = (
-        ("", result),
-        ("texts", result.without_texts()),
-        ("all", AnswerResult.empty()),
-    )
-    for left_out, part in parts:
-        try:
-            await in_database(
-                finish_turn,
-                turn_id=turn_id,
-                status=status,
-                result=part,
-                error_code=code,
-                error_message=message,
-                left_out=left_out,
-            )
-        except Exception as error:
-            logger.exception("turn could not be recorded", extra={"turn_id": turn_id})
-            if is_away(error):
-                return  # it stays STREAMING without a heartbeat and is swept as interrupted: the user gets a Retry
-            status, code, message = Turn.Status.FAILED, INTERNAL, NOT_STORED
-        else:
-            return
 
 
 async def _save(process: _Process) -> None:
@@ -328,27 +290,9 @@ async def _save(process: _Process) -> None:
         answers = {running.turn_id: "".join(running.pieces) for running in process.running.values()}
         if not answers:
             break
-        for turn_id, stop_status in (await _save_at_once(answers)).items():
+        for turn_id, stop_status in (await save_texts(answers)).items():
             if running := process.running.get(turn_id):
                 running.stop(stop_status, NOT_STORED if stop_status == Turn.Status.FAILED else "")
-
-
-async def _save_at_once(answers: Mapping[int, str]) -> dict[int, str]:
-    """Save all these texts in one statement. Where the database refuses it, save them one by one, so that the answer
-    which cannot be stored hurts no other. Returns those that are to end, with the status that they end with."""
-    try:
-        alive = await in_database(save_progress, answers)
-    except Exception as error:
-        logger.exception("progress could not be saved", extra={"turn_ids": list(answers)})
-        if is_away(error):
-            return {}
-        if len(answers) == 1:
-            return dict.fromkeys(answers, Turn.Status.FAILED.value)
-        ending: dict[int, str] = {}
-        for turn_id, text in answers.items():
-            ending |= await _save_at_once({turn_id: text})
-        return ending
-    return {turn_id: Turn.Status.STOPPED.value for turn_id, is_asked_to_stop in alive.items() if is_asked_to_stop}
 
 
 async def _sweep() -> None:
