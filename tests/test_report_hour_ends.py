@@ -24,6 +24,7 @@ FIGURES = ("turns", "latency", "calls", "feedback")
 
 @pytest.fixture
 def hours_of_a_second() -> Iterator[None]:
+    connection.close_pool()  # each of our threads keeps a connection; what those of earlier tests keep is none of ours
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'reports'::regnamespace AND prokind = 'f'"
