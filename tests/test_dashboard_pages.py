@@ -220,12 +220,15 @@ def test_what_vectors_take_on_disk_is_said_of_each_embedder(root):
     for chunk in make_document(("Press the green button.", "Press the red button.")).chunks.all():
         make_embedding(chunk=chunk)
 
+    [before] = read("storage", Filters(NOON, NOON + timedelta(hours=1)))
     html = page(root)
-    [row] = read("storage", Filters(NOON, NOON + timedelta(hours=1)))
+    [after] = read("storage", Filters(NOON, NOON + timedelta(hours=1)))  # PostgreSQL may have tidied up meanwhile
 
     cells = re.findall(r'<td class="rs-number" data-label="[^"]*">([^<]*)</td>', html[html.index('id="storage"') :])
-    assert row["table_bytes"] > 0
-    assert cells == ["384", "2", filesizeformat(row["table_bytes"]), filesizeformat(row["index_bytes"])]
+    assert before["table_bytes"] > 0
+    assert cells[:2] == ["384", "2"]
+    assert cells[2] in [filesizeformat(row["table_bytes"]) for row in (before, after)]
+    assert cells[3:] in [[filesizeformat(row["index_bytes"])] for row in (before, after)]
 
 
 def test_without_scripts_all_parts_are_on_a_page_of_their_own(root):

@@ -191,15 +191,24 @@ def test_vectors_and_what_they_take_are_those_of_the_report(scrape):
     embedding = make_embedding(chunk=make_chunk())
     name = embedding.embedder.name
     now = timezone.now()
-    [row] = [
-        row for row in read("storage", Filters(since=now - timedelta(hours=1), until=now)) if row["embedder"] == name
-    ]
 
-    found = scrape()
+    def stored():
+        rows = read("storage", Filters(since=now - timedelta(hours=1), until=now))
+        return next(row for row in rows if row["embedder"] == name)
 
-    assert found.value("ragsite_vectors", embedder=name) == row["vectors"] == 1
-    assert found.value("ragsite_vector_bytes", embedder=name, part="table") == row["table_bytes"] > 0
-    assert found.value("ragsite_vector_bytes", embedder=name, part="index") == row["index_bytes"]
+    before, found, after = stored(), scrape(), stored()
+
+    assert found.value("ragsite_vectors", embedder=name) == before["vectors"] == 1
+    # PostgreSQL may tidy up at any moment, and a page more or less is needed then.
+    assert found.value("ragsite_vector_bytes", embedder=name, part="table") in (
+        before["table_bytes"],
+        after["table_bytes"],
+    )
+    assert found.value("ragsite_vector_bytes", embedder=name, part="index") in (
+        before["index_bytes"],
+        after["index_bytes"],
+    )
+    assert before["table_bytes"] > 0
 
 
 def test_what_is_not_known_is_absent(scrape):
