@@ -25,7 +25,8 @@ class Wire:
     async def wait(self, seconds: float) -> bool:
         """Wait, and return whether the client is still there. Looks at least every 20 ms."""
         deadline = time.monotonic() + seconds
-        while not self.client_left() and (left := deadline - time.monotonic()) > 0:  # noqa: ASYNC110
+        # No event tells that the client left, so that it is looked at again and again.
+        while not self.client_left() and (left := deadline - time.monotonic()) > 0:  # noqa: ASYNC110 # see above
             # A wait of an ordinary token is one sleep, because 300 streams sleep at once.
             await asyncio.sleep(left if left <= 0.06 else 0.02)
         return not self._request.cancelled
